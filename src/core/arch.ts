@@ -18,3 +18,8 @@ const aliases: ReadonlyMap<string, Arch> = new Map([
 export function parseArch(text: string): Arch | undefined {
   return aliases.get(text);
 }
+
+/** Narrows `text` to the exact spelling that catalogs and manifests use. */
+export function isArch(text: string): text is Arch {
+  return text === "x86_64" || text === "arm64";
+}

@@ -1,0 +1,44 @@
+import { BangerError } from "./errors.ts";
+
+declare const brand: unique symbol;
+
+/** The name of a kernel, `<distro>-<major.minor>` by convention: safe as a file name everywhere. */
+export type KernelName = string & { readonly [brand]: "KernelName" };
+
+/** The name of an image record; the same alphabet as kernel names. */
+export type ImageName = string & { readonly [brand]: "ImageName" };
+
+const pattern = /^[a-z0-9][a-z0-9.-]{0,63}$/;
+
+function isSafeName(text: string): boolean {
+  return pattern.test(text) && !text.includes("..");
+}
+
+/** Narrows `text` to a kernel name: `^[a-z0-9][a-z0-9.-]{0,63}$`, without `..`. */
+export function isKernelName(text: string): text is KernelName {
+  return isSafeName(text);
+}
+
+/** Narrows `text` to an image name: the alphabet of kernel names. */
+export function isImageName(text: string): text is ImageName {
+  return isSafeName(text);
+}
+
+const nameHint =
+  "names are lower-case letters, digits, dots and dashes, at most 64, like generic-6.12";
+
+/** @throws {BangerError} `usage`, when `text` is no kernel name. */
+export function parseKernelName(text: string): KernelName {
+  if (isKernelName(text)) return text;
+  throw new BangerError("usage", `${JSON.stringify(text)} is not a kernel name`, {
+    hint: nameHint,
+  });
+}
+
+/** @throws {BangerError} `usage`, when `text` is no image name. */
+export function parseImageName(text: string): ImageName {
+  if (isImageName(text)) return text;
+  throw new BangerError("usage", `${JSON.stringify(text)} is not an image name`, {
+    hint: nameHint,
+  });
+}

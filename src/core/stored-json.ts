@@ -1,0 +1,26 @@
+import * as v from "valibot";
+import { BangerError } from "./errors.ts";
+
+/**
+ * Reads a document that banger itself wrote into its store.
+ *
+ * @param origin how the error calls the file.
+ * @throws {BangerError} `bad-state`, naming the field: somebody changed the file.
+ */
+export function parseStored<Output>(
+  schema: v.GenericSchema<unknown, Output>,
+  json: string,
+  origin: string,
+): Output {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new BangerError("bad-state", `${origin} is damaged: it is not JSON`, { cause });
+  }
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "document";
+  throw new BangerError("bad-state", `${origin} is damaged: ${field} is not as banger writes it`);
+}

@@ -1,0 +1,29 @@
+/** The present as RFC 3339 in UTC, to the second. */
+export function now(): string {
+  return `${new Date().toISOString().slice(0, 19)}Z`;
+}
+
+/** Milliseconds on a clock that never jumps. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
+/**
+ * Waits.
+ *
+ * @throws the signal's reason, as soon as it is aborted.
+ */
+export function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    }, durationMs);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

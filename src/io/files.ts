@@ -1,0 +1,252 @@
+import * as fs from "node:fs";
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import { BangerError, type ErrorCode } from "../core/errors.ts";
+
+/** Permissions of what banger installs: readable by all, writable by the owner. */
+export const fileMode = 0o644;
+export const directoryMode = 0o755;
+/** Permissions of what is not yet proven: nobody else may look in or reach in. */
+export const privateMode = 0o700;
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
+
+const errnoWords: ReadonlyMap<string, readonly [ErrorCode, string, string?]> = new Map([
+  ["ENOSPC", ["no-space", "the disk is full", "free some space, then run the same command again"]],
+  [
+    "EDQUOT",
+    ["no-space", "the disk quota is used up", "free some space, then run the same command again"],
+  ],
+  ["EACCES", ["io", "permission denied"]],
+  ["EPERM", ["io", "operation not permitted"]],
+  ["EROFS", ["io", "the filesystem is read-only"]],
+  [
+    "EIO",
+    ["io", "the disk reports an input/output error", "check the disk (dmesg) before you try again"],
+  ],
+  ["ENOENT", ["io", "no such file or folder"]],
+  ["ENOTDIR", ["io", "a part of the path is not a folder"]],
+  ["EISDIR", ["io", "it is a folder"]],
+  ["ELOOP", ["io", "it is a symbolic link where none may be"]],
+  ["EEXIST", ["io", "it exists already"]],
+  ["EMFILE", ["io", "too many open files", "raise the limit: ulimit -n 4096"]],
+  ["ENAMETOOLONG", ["io", "the path is too long"]],
+  ["ENOTEMPTY", ["io", "the folder is not empty"]],
+]);
+
+/** The errno of an exception of node:fs, such as `ENOENT`. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string"
+    ? error.code
+    : undefined;
+}
+
+/**
+ * Turns an exception of node:fs into a {@link BangerError} that says what was being done.
+ *
+ * @param doing such as `cannot read /etc/passwd`.
+ */
+export function fileError(doing: string, error: unknown): BangerError {
+  if (error instanceof BangerError) return error;
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
+  const [code, words, hint] = errnoWords.get(errno) ?? ["io", errno];
+  return new BangerError(code, `${doing}: ${words}`, { hint, cause: error });
+}
+
+/** Runs `work`; what node:fs throws becomes a {@link BangerError}. */
+export function guard<Result>(doing: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw fileError(doing, error);
+  }
+}
+
+/** The file's text, or undefined when there is no such file. @throws `io`; `bad-state` when it is too large */
+export function readText(file: string, maxBytes: number): string | undefined {
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(file, O_RDONLY);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw fileError(`cannot read ${file}`, error);
+  }
+  try {
+    const { size } = fs.fstatSync(descriptor);
+    if (size > maxBytes) {
+      throw new BangerError(
+        "bad-state",
+        `cannot read ${file}: it is ${size} bytes, at most ${maxBytes} are expected`,
+      );
+    }
+    return guard(`cannot read ${file}`, () => fs.readFileSync(descriptor, "utf8"));
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** The first `length` bytes of a file or block device; fewer when it is shorter. @throws `io` */
+export function readHead(file: string, length: number): Uint8Array {
+  return guard(`cannot read ${file}`, () => {
+    const descriptor = fs.openSync(file, O_RDONLY);
+    try {
+      const buffer = new Uint8Array(length);
+      let filled = 0;
+      while (filled < length) {
+        const count = fs.readSync(descriptor, buffer, filled, length - filled, filled);
+        if (count === 0) break;
+        filled += count;
+      }
+      return buffer.subarray(0, filled);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  });
+}
+
+/** Names in a folder, sorted; none when it does not exist. @throws `io` */
+export function listNames(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory).sort();
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw fileError(`cannot read the folder ${directory}`, error);
+  }
+}
+
+/** What stands at `file`, links not followed; undefined when nothing does. @throws `io` */
+export function lookAt(file: string): fs.Stats | undefined {
+  return guard(`cannot look at ${file}`, () => fs.lstatSync(file, { throwIfNoEntry: false }));
+}
+
+/** What `file` leads to, links followed; undefined when it leads nowhere. @throws `io` */
+export function lookThrough(file: string): fs.Stats | undefined {
+  return guard(`cannot look at ${file}`, () => fs.statSync(file, { throwIfNoEntry: false }));
+}
+
+/** The target of a symbolic link; undefined when there is no link of that name. */
+export function linkTarget(file: string): string | undefined {
+  try {
+    return fs.readlinkSync(file);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "EINVAL") return undefined;
+    throw fileError(`cannot read the link ${file}`, error);
+  }
+}
+
+/** The real path of an existing file or folder. @throws `io` */
+export function realPath(file: string): string {
+  return guard(`cannot resolve ${file}`, () => fs.realpathSync.native(file));
+}
+
+/** Makes a folder and its parents; one that is there already is left as it is. @throws `io`, `no-space` */
+export function makeFolder(directory: string, mode: number = directoryMode): void {
+  guard(`cannot make the folder ${directory}`, () =>
+    fs.mkdirSync(directory, { recursive: true, mode }),
+  );
+}
+
+/** Makes a folder that must not be there yet. @returns false when something of that name exists */
+export function claimFolder(directory: string, mode: number): boolean {
+  try {
+    fs.mkdirSync(directory, { mode });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw fileError(`cannot make the folder ${directory}`, error);
+  }
+}
+
+/** Makes the entries of a folder durable. Not tried again after a failure. @throws `io` */
+export function syncFolder(directory: string): void {
+  guard(`cannot make ${directory} durable`, () => {
+    const descriptor = fs.openSync(directory, O_RDONLY | O_DIRECTORY);
+    try {
+      fs.fsyncSync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  });
+}
+
+/** Renames within one filesystem; replaces a file or link of the new name. @throws `io` */
+export function rename(from: string, to: string): void {
+  guard(`cannot move ${from} to ${to}`, () => fs.renameSync(from, to));
+}
+
+/** Removes a file or link; nothing happens when it is gone already. @throws `io` */
+export function removeFile(file: string): void {
+  guard(`cannot remove ${file}`, () => fs.rmSync(file, { force: true }));
+}
+
+/** Removes a folder and all in it; links are removed, never followed. @throws `io` */
+export function removeTree(directory: string): void {
+  guard(`cannot remove ${directory}`, () => fs.rmSync(directory, { recursive: true, force: true }));
+}
+
+/**
+ * Puts a file in place so that a crash leaves the old one or the new one, never a torn one.
+ *
+ * @throws `io`, `no-space`; the old file is then still there.
+ */
+export function replaceFile(file: string, text: string): void {
+  const folder = path.dirname(file);
+  const temporary = path.join(folder, `.tmp-${randomName()}`);
+  guard(`cannot write ${file}`, () => {
+    try {
+      const descriptor = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode);
+      try {
+        fs.writeFileSync(descriptor, text);
+        fs.fsyncSync(descriptor);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+      fs.renameSync(temporary, file);
+    } catch (error) {
+      fs.rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+  syncFolder(folder);
+}
+
+/**
+ * Points a symbolic link elsewhere, or makes it, so that it always leads to the old or the new
+ * target.
+ *
+ * @throws `io`, `no-space`; the old link is then still there.
+ */
+export function replaceLink(link: string, target: string): void {
+  const folder = path.dirname(link);
+  const temporary = path.join(folder, `.tmp-${randomName()}`);
+  guard(`cannot point ${link} to ${target}`, () => {
+    try {
+      fs.symlinkSync(target, temporary);
+      fs.renameSync(temporary, link);
+    } catch (error) {
+      fs.rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+  syncFolder(folder);
+}
+
+/** Names of the temporary files that an interrupted {@link replaceFile} or {@link replaceLink} leaves. */
+export function isTemporaryName(name: string): boolean {
+  return name.startsWith(".tmp-");
+}
+
+/** 16 hexadecimal digits that nobody can guess. */
+export function randomName(): string {
+  return randomBytes(8).toString("hex");
+}
+
+/** Bytes that the user may still write on the filesystem of `directory`. @throws `io` */
+export function freeBytes(directory: string): number {
+  return guard(`cannot look at the disk of ${directory}`, () => {
+    const { bavail, bsize } = fs.statfsSync(directory);
+    return bavail * bsize;
+  });
+}

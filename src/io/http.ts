@@ -1,0 +1,298 @@
+import { BangerError } from "../core/errors.ts";
+import { redactUrl } from "../core/redact.ts";
+import { describeProxy } from "./proxy.ts";
+import { trustedRoots } from "./tls-roots.ts";
+import type { PartFile } from "./part-file.ts";
+
+const maxRedirects = 5;
+/** Slower than this over a whole time-out period counts as stalled: 1 KiB a second. */
+const minBytesPerSecond = 1024;
+
+export interface FetchOptions {
+  /** What the catalog says; one byte more is an error. */
+  readonly expectedBytes: number;
+  /** For the headers to arrive, and the period over which the minimum rate is measured. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly userAgent: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly onBytes: (doneBytes: number) => void;
+}
+
+/** A failure that may pass: worth another try. */
+export class PassingFailure extends BangerError {
+  /** What the server asked for, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: "network" | "timeout" | "verification-failed" | "verification-failed",
+    message: string,
+    cause?: unknown,
+    retryAfterMs?: number,
+  ) {
+    super(code, message, { cause });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/**
+ * Fetches a file into a part file, continuing what is there when the server still has the same
+ * file. Content-Encoding is never undone: the bytes on the wire are the file.
+ *
+ * Returns when the answer has ended, whatever its length and hash: those are for the caller.
+ *
+ * @throws {PassingFailure} when another try may help.
+ * @throws {BangerError} `network` otherwise; `verification-failed` for a byte too many; `io` and
+ * `no-space` of the part file; the signal's reason.
+ * @see RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range), 15.4 (redirection)
+ */
+export async function fetchInto(
+  address: string,
+  part: PartFile,
+  options: FetchOptions,
+): Promise<void> {
+  let url = address;
+  for (let hop = 0; hop <= maxRedirects; hop += 1) {
+    const location = await attempt(address, url, part, options);
+    if (location === undefined) return;
+    url = nextHop(url, location);
+  }
+  throw new BangerError(
+    "network",
+    `${redactUrl(address)} redirects more than ${maxRedirects} times`,
+  );
+}
+
+function nextHop(url: string, location: string): string {
+  let next: URL;
+  try {
+    next = new URL(location, url);
+  } catch (cause) {
+    throw new BangerError("network", `${redactUrl(url)} redirects to something that is no URL`, {
+      cause,
+    });
+  }
+  if (next.protocol !== "https:" && !(next.protocol === "http:" && url.startsWith("http:"))) {
+    throw new BangerError(
+      "network",
+      `${redactUrl(url)} redirects to ${redactUrl(next.href)}, which is not https`,
+    );
+  }
+  return next.href;
+}
+
+/** One request. @returns the Location of a redirect, or undefined when the answer was taken in */
+async function attempt(
+  address: string,
+  url: string,
+  part: PartFile,
+  options: FetchOptions,
+): Promise<string | undefined> {
+  const origin = part.origin?.url === address ? part.origin : undefined;
+  const resumes = origin !== undefined && part.sizeBytes < options.expectedBytes;
+  const watch = new Watchdog(options);
+  try {
+    const response = await fetch(url, {
+      redirect: "manual",
+      decompress: false,
+      signal: watch.signal,
+      tls: { ca: trustedRoots(options.environment) },
+      headers: {
+        "user-agent": options.userAgent,
+        "accept-encoding": "identity",
+        ...(resumes ? { range: `bytes=${part.sizeBytes}-`, "if-range": origin.validator } : {}),
+      },
+    });
+    const location = response.headers.get("location");
+    if ([301, 302, 303, 307, 308].includes(response.status) && location !== null) return location;
+    if (resumes && !continues(response, part, origin.validator)) {
+      if (response.status === 206 || response.status === 416) {
+        part.restart();
+        throw new PassingFailure("network", "the file has changed on the server");
+      }
+    } else if (!resumes && response.status === 206) {
+      throw new BangerError(
+        "network",
+        `${redactUrl(url)} answered with a part that nobody asked for`,
+      );
+    }
+    refuseStatus(url, response);
+    if (response.status === 200) {
+      part.restart();
+      const validator = strongValidator(response.headers);
+      part.setOrigin(validator === undefined ? undefined : { url: address, validator });
+    }
+    watch.expectBody();
+    await takeBody(response, part, watch, options);
+    return undefined;
+  } catch (error) {
+    throw watch.explain(url, error);
+  } finally {
+    watch.stop();
+  }
+}
+
+function continues(response: Response, part: PartFile, validator: string): boolean {
+  if (response.status !== 206) return false;
+  const range = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
+  const current = strongValidator(response.headers);
+  return Number(range?.[1]) === part.sizeBytes && (current === undefined || current === validator);
+}
+
+function strongValidator(headers: Headers): string | undefined {
+  const etag = headers.get("etag");
+  if (etag !== null && /^"[^"]*"$/.test(etag)) return etag;
+  return headers.get("last-modified") ?? undefined;
+}
+
+function refuseStatus(url: string, response: Response): void {
+  const { status } = response;
+  if (status === 200 || status === 206) return;
+  const message = `${redactUrl(url)} answered ${status}`;
+  if (status === 408 || status === 425 || status === 429 || status >= 500) {
+    throw new PassingFailure("network", message, undefined, readRetryAfter(response.headers));
+  }
+  throw new BangerError("network", message, {
+    hint:
+      status === 404 || status === 410
+        ? "the file is not there; another mirror may have it (BANGER_MIRRORS)"
+        : undefined,
+  });
+}
+
+function readRetryAfter(headers: Headers): number | undefined {
+  const value = headers.get("retry-after");
+  if (value === null) return undefined;
+  const seconds = /^\d{1,6}$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
+}
+
+async function takeBody(
+  response: Response,
+  part: PartFile,
+  watch: Watchdog,
+  options: FetchOptions,
+): Promise<void> {
+  if (response.body === null) return;
+  for await (const chunk of response.body) {
+    watch.received(chunk.length);
+    if (part.sizeBytes + chunk.length > options.expectedBytes) {
+      part.restart();
+      throw new BangerError(
+        "verification-failed",
+        `the server sends more than the expected ${options.expectedBytes} bytes`,
+      );
+    }
+    part.append(chunk);
+    options.onBytes(part.sizeBytes);
+  }
+}
+
+/** Ends a request that is too slow, and tells its own abort from that of the user. */
+class Watchdog {
+  readonly #controller = new AbortController();
+  readonly #options: FetchOptions;
+  #timer: NodeJS.Timeout;
+  #windowBytes = 0;
+  #phase: "headers" | "body" = "headers";
+
+  constructor(options: FetchOptions) {
+    this.#options = options;
+    options.signal.throwIfAborted();
+    options.signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.#timer = setTimeout(() => {
+      this.#tooSlow(`no answer within ${seconds(options.timeoutMs)}`);
+    }, options.timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The headers are there: from now on bytes must flow. */
+  expectBody(): void {
+    clearTimeout(this.#timer);
+    this.#phase = "body";
+    const { timeoutMs } = this.#options;
+    const wanted = (timeoutMs / 1000) * minBytesPerSecond;
+    this.#timer = setInterval(() => {
+      if (this.#windowBytes < wanted) {
+        this.#tooSlow(`only ${this.#windowBytes} bytes within ${seconds(timeoutMs)}`);
+      }
+      this.#windowBytes = 0;
+    }, timeoutMs);
+  }
+
+  received(sizeBytes: number): void {
+    this.#windowBytes += sizeBytes;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    // An answer that nobody will read must not keep the connection, or the process, alive.
+    this.#controller.abort();
+  }
+
+  /** The error to report for what `fetch` or the body threw. */
+  explain(url: string, error: unknown): unknown {
+    if (this.#options.signal.aborted) return this.#options.signal.reason;
+    if (error instanceof BangerError) return error;
+    const reason: unknown = this.#controller.signal.reason;
+    if (this.#controller.signal.aborted && reason instanceof PassingFailure) {
+      return new PassingFailure("timeout", `${redactUrl(url)}: ${reason.message}`, error);
+    }
+    return networkError(url, this.#phase, error, this.#options);
+  }
+
+  #tooSlow(message: string): void {
+    this.#controller.abort(new PassingFailure("timeout", message));
+  }
+
+  readonly #onAbort = (): void => {
+    this.#controller.abort(this.#options.signal.reason);
+  };
+}
+
+const seconds = (durationMs: number): string => `${durationMs / 1000} s`;
+
+const passingWords: ReadonlyMap<string, string> = new Map([
+  ["ECONNRESET", "the connection broke off"],
+  ["ECONNREFUSED", "the connection was refused"],
+  ["ConnectionRefused", "the connection was refused"],
+  ["ConnectionClosed", "the connection broke off"],
+  ["ENOTFOUND", "there is no such host"],
+  ["EAI_AGAIN", "the name could not be looked up"],
+  ["ETIMEDOUT", "the connection timed out"],
+  ["EPIPE", "the connection broke off"],
+  ["EPROTO", "the TLS handshake failed"],
+  ["ENETUNREACH", "the network is unreachable"],
+  ["EHOSTUNREACH", "the host is unreachable"],
+]);
+
+function networkError(
+  url: string,
+  phase: "headers" | "body",
+  error: unknown,
+  options: FetchOptions,
+): BangerError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  const proxy = describeProxy(url, options.environment);
+  const through = proxy === undefined ? "" : ` (through the proxy ${proxy})`;
+  const subject = `${redactUrl(url)}${through}`;
+  const words = passingWords.get(code);
+  if (words !== undefined || phase === "body") {
+    return new PassingFailure(
+      "network",
+      `${subject}: ${words ?? `the answer broke off (${code})`}`,
+      error,
+    );
+  }
+  if (/CERT|SIGNATURE|SIGNED|ISSUER|ALTNAME/.test(code)) {
+    return new BangerError("network", `${subject}: the certificate is not trusted (${code})`, {
+      hint: "a private certificate authority is named by SSL_CERT_FILE=/path/to/ca.pem",
+      cause: error,
+    });
+  }
+  return new BangerError("network", `${subject}: the request failed (${code})`, { cause: error });
+}

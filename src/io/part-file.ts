@@ -1,0 +1,148 @@
+import { createHash, type Hash } from "node:crypto";
+import * as fs from "node:fs";
+import * as v from "valibot";
+import { isSha256, type Sha256 } from "../core/sha256.ts";
+import { fileError, guard, removeFile } from "./files.ts";
+import { writeAll } from "./staged-tree.ts";
+
+const { O_CREAT, O_NOFOLLOW, O_RDWR } = fs.constants;
+const chunkBytes = 1 << 20;
+
+/** Which answer of which server the bytes so far are a prefix of. */
+export interface PartOrigin {
+  readonly url: string;
+  /** A strong ETag or a Last-Modified date, for If-Range. */
+  readonly validator: string;
+}
+
+const originSchema = v.object({ url: v.string(), validator: v.string() });
+
+/**
+ * A download that may not be complete, with the hash of what is there. It is private to its owner
+ * and must only be opened under the lock of its bundle.
+ */
+export class PartFile {
+  readonly #file: string;
+  readonly #originFile: string;
+  readonly #descriptor: number;
+  #hash: Hash;
+  #sizeBytes: number;
+  #origin: PartOrigin | undefined;
+
+  private constructor(file: string, descriptor: number) {
+    this.#file = file;
+    this.#originFile = `${file}.origin`;
+    this.#descriptor = descriptor;
+    this.#hash = createHash("sha256");
+    this.#sizeBytes = 0;
+    this.#origin = undefined;
+  }
+
+  /**
+   * Opens the part file, or makes it. What an earlier download left is hashed again and kept when
+   * it says where it came from, else dropped.
+   *
+   * @throws {BangerError} `io`, `no-space`.
+   */
+  static open(file: string): PartFile {
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    } catch (error) {
+      throw fileError(`cannot open ${file}`, error);
+    }
+    const part = new PartFile(file, descriptor);
+    part.#origin = part.#readOrigin();
+    if (part.#origin === undefined) part.restart();
+    else part.#hashPrefix();
+    return part;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Where the bytes so far came from; undefined when they cannot be continued. */
+  get origin(): PartOrigin | undefined {
+    return this.#sizeBytes === 0 ? undefined : this.#origin;
+  }
+
+  /** The open file, for reading the very bytes that were hashed. */
+  get descriptor(): number {
+    return this.#descriptor;
+  }
+
+  /** Remembers where the bytes come from, so that a later run can continue. */
+  setOrigin(origin: PartOrigin | undefined): void {
+    if (this.#origin?.url === origin?.url && this.#origin?.validator === origin?.validator) return;
+    this.#origin = origin;
+    guard(`cannot write ${this.#originFile}`, () => {
+      if (origin === undefined) fs.rmSync(this.#originFile, { force: true });
+      else fs.writeFileSync(this.#originFile, JSON.stringify(origin), { mode: 0o600 });
+    });
+  }
+
+  /** @throws {BangerError} `io`, `no-space`. */
+  append(chunk: Uint8Array): void {
+    guard(`cannot write ${this.#file}`, () => {
+      writeAll(this.#descriptor, chunk);
+    });
+    this.#hash.update(chunk);
+    this.#sizeBytes += chunk.length;
+  }
+
+  /** Forgets all bytes. @throws {BangerError} `io`. */
+  restart(): void {
+    guard(`cannot empty ${this.#file}`, () => {
+      fs.ftruncateSync(this.#descriptor, 0);
+    });
+    this.#reopenAtStart();
+    this.setOrigin(undefined);
+  }
+
+  /** The SHA-256 of the bytes so far; more may follow. */
+  digest(): Sha256 {
+    const digest = this.#hash.copy().digest("hex");
+    if (!isSha256(digest)) throw new Error("a SHA-256 is 64 digits");
+    return digest;
+  }
+
+  /** Closes the file and leaves it for a later run to continue. */
+  close(): void {
+    fs.closeSync(this.#descriptor);
+  }
+
+  /** Closes and removes the file. @throws {BangerError} `io`. */
+  remove(): void {
+    fs.closeSync(this.#descriptor);
+    removeFile(this.#file);
+    removeFile(this.#originFile);
+  }
+
+  #reopenAtStart(): void {
+    this.#hash = createHash("sha256");
+    this.#sizeBytes = 0;
+  }
+
+  #hashPrefix(): void {
+    guard(`cannot read ${this.#file}`, () => {
+      const buffer = Buffer.allocUnsafe(chunkBytes);
+      for (;;) {
+        const count = fs.readSync(this.#descriptor, buffer);
+        if (count === 0) break;
+        this.#hash.update(buffer.subarray(0, count));
+        this.#sizeBytes += count;
+      }
+    });
+  }
+
+  #readOrigin(): PartOrigin | undefined {
+    try {
+      const text = fs.readFileSync(this.#originFile, "utf8");
+      const parsed = v.safeParse(originSchema, JSON.parse(text));
+      return parsed.success ? parsed.output : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import path from "node:path";
+import { isSha256, type Sha256 } from "../core/sha256.ts";
+import { errnoOf, fileError, guard } from "./files.ts";
+
+const { O_NOFOLLOW, O_RDONLY } = fs.constants;
+const chunkBytes = 1 << 20;
+
+/** Something in a tree, by its path relative to the root of the tree. */
+export type TreeItem =
+  | { readonly kind: "file"; readonly path: string; readonly sizeBytes: number }
+  | { readonly kind: "folder"; readonly path: string }
+  | { readonly kind: "link"; readonly path: string; readonly target: string }
+  | { readonly kind: "other"; readonly path: string };
+
+/**
+ * Lists a tree, parents before children, names sorted; links are listed and never followed.
+ *
+ * @throws {BangerError} `io`.
+ */
+export function* walkTree(root: string, folder = ""): Generator<TreeItem, void> {
+  const absolute = path.join(root, folder);
+  const entries = guard(`cannot read the folder ${absolute}`, () =>
+    fs.readdirSync(absolute, { withFileTypes: true }),
+  );
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const relative = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory()) {
+      yield { kind: "folder", path: relative };
+      yield* walkTree(root, relative);
+    } else {
+      yield itemAt(root, relative, entry);
+    }
+  }
+}
+
+function itemAt(root: string, relative: string, entry: fs.Dirent): TreeItem {
+  const absolute = path.join(root, relative);
+  return guard(`cannot look at ${absolute}`, () => {
+    if (entry.isSymbolicLink()) {
+      return { kind: "link", path: relative, target: fs.readlinkSync(absolute) };
+    }
+    if (!entry.isFile()) return { kind: "other", path: relative };
+    return { kind: "file", path: relative, sizeBytes: fs.lstatSync(absolute).size };
+  });
+}
+
+/** The size, and the moment of the last change to content or attributes, of a regular file. */
+export interface FileStamp {
+  readonly sizeBytes: number;
+  readonly changedNs: bigint;
+}
+
+/** The stamp of a regular file; undefined when there is none of that name. */
+export function stampOf(file: string): FileStamp | undefined {
+  const stats = guard(`cannot look at ${file}`, () =>
+    fs.lstatSync(file, { bigint: true, throwIfNoEntry: false }),
+  );
+  if (stats?.isFile() !== true) return undefined;
+  return { sizeBytes: Number(stats.size), changedNs: stats.ctimeNs };
+}
+
+/** Makes this moment the last change of a file, without changing it. @throws {BangerError} `io` */
+export function touch(file: string): void {
+  guard(`cannot touch ${file}`, () => {
+    const present = new Date();
+    fs.utimesSync(file, present, present);
+  });
+}
+
+/**
+ * Reads a regular file once from start to end, never through a link.
+ *
+ * @throws {BangerError} `io`.
+ */
+export function readChunks(file: string, onChunk: (chunk: Uint8Array) => void): void {
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW);
+  } catch (error) {
+    throw fileError(`cannot read ${file}`, error);
+  }
+  try {
+    const buffer = Buffer.allocUnsafe(chunkBytes);
+    for (;;) {
+      const count = guard(`cannot read ${file}`, () => fs.readSync(descriptor, buffer));
+      if (count === 0) return;
+      onChunk(buffer.subarray(0, count));
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** The SHA-256 of a regular file; undefined when there is none of that name. @throws `io` */
+export function hashFile(file: string): Sha256 | undefined {
+  const hash = createHash("sha256");
+  try {
+    readChunks(file, (chunk) => hash.update(chunk));
+  } catch (error) {
+    const errno = error instanceof Error ? errnoOf(error.cause) : undefined;
+    if (errno === "ENOENT" || errno === "ELOOP" || errno === "EISDIR") return undefined;
+    throw error;
+  }
+  const digest = hash.digest("hex");
+  if (!isSha256(digest)) throw new Error("a SHA-256 is 64 digits");
+  return digest;
+}

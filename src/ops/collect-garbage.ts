@@ -1,0 +1,70 @@
+import { isSha256 } from "../core/sha256.ts";
+import { listNames, removeFile } from "../io/files.ts";
+import { FileLock } from "../io/lock.ts";
+import { stampOf, walkTree } from "../io/tree-reader.ts";
+import type { KernelStore } from "../store/kernel-store.ts";
+import { change, holderLabel, type Context } from "./context.ts";
+
+export interface Garbage {
+  readonly kind: "build" | "download";
+  /** The tree's name, or the SHA-256 of the tarball. */
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Removes builds that no name, rollback or image needs, and downloads that were cut short.
+ *
+ * @param dryRun only tells what would be removed.
+ * @throws {BangerError} `bad-state`, `busy`, `io`.
+ */
+export async function collectGarbage(
+  context: Context,
+  store: KernelStore,
+  dryRun: boolean,
+): Promise<Garbage[]> {
+  const builds = await change(context, store, "collecting garbage", (transaction) => {
+    transaction.pins.sweep(context.environment.stateDir);
+    const needed = new Set<string | undefined>(transaction.pins.list().map((pin) => pin.tree));
+    for (const slot of store.slots()) {
+      const { current, previous } = store.linkedTrees(slot);
+      needed.add(current);
+      needed.add(previous);
+    }
+    const unneeded = store.trees().filter((tree) => !needed.has(tree));
+    return unneeded.map((tree): Garbage => {
+      const sizeBytes = treeSize(store.layout.tree(tree));
+      if (!dryRun) transaction.removeTree(tree);
+      return { kind: "build", name: tree, sizeBytes };
+    });
+  });
+  return [...builds, ...unfinishedDownloads(store, dryRun)];
+}
+
+function treeSize(directory: string): number {
+  let sizeBytes = 0;
+  for (const item of walkTree(directory)) if (item.kind === "file") sizeBytes += item.sizeBytes;
+  return sizeBytes;
+}
+
+function unfinishedDownloads(store: KernelStore, dryRun: boolean): Garbage[] {
+  const garbage: Garbage[] = [];
+  for (const file of listNames(store.layout.parts)) {
+    const sha256 = file.replace(/\.part(\.origin)?$/, "");
+    if (!file.endsWith(".part") || !isSha256(sha256)) continue;
+    const lock = FileLock.tryAcquire(
+      store.layout.bundleLock(sha256),
+      holderLabel("collecting garbage"),
+    );
+    // Whoever holds the lock is downloading right now.
+    if (lock === undefined) continue;
+    const part = store.layout.part(sha256);
+    garbage.push({ kind: "download", name: sha256, sizeBytes: stampOf(part)?.sizeBytes ?? 0 });
+    if (!dryRun) {
+      removeFile(part);
+      removeFile(`${part}.origin`);
+    }
+    lock.release();
+  }
+  return garbage;
+}

@@ -1,0 +1,88 @@
+import type { Catalog } from "../core/catalog.ts";
+import type { BangerError } from "../core/errors.ts";
+import type { KernelName } from "../core/kernel-name.ts";
+import type { Environment } from "../io/environment.ts";
+import { KernelStore } from "../store/kernel-store.ts";
+import { needsSweep, Transaction } from "../store/transaction.ts";
+import type { Access } from "../store/state-folder.ts";
+
+/** What an operation does next, or could not do; the command line puts it into words. */
+export type Progress =
+  | { readonly kind: "waiting"; readonly name: string; readonly holder: string }
+  | {
+      readonly kind: "download";
+      readonly name: KernelName;
+      readonly source: string;
+      readonly totalBytes: number;
+      readonly resumedBytes: number;
+    }
+  | {
+      readonly kind: "stage";
+      readonly name: string;
+      readonly stage: "verify" | "unpack" | "install";
+    }
+  | {
+      readonly kind: "bytes";
+      readonly name: string;
+      readonly stage: "download" | "unpack" | "verify";
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+    }
+  | {
+      readonly kind: "retry";
+      readonly name: KernelName;
+      readonly failure: BangerError;
+      readonly delayMs: number;
+    }
+  | {
+      readonly kind: "source-failed";
+      readonly name: KernelName;
+      readonly source: string;
+      readonly failure: BangerError;
+    }
+  | { readonly kind: "damaged"; readonly name: KernelName }
+  | { readonly kind: "left-out"; readonly name: KernelName; readonly paths: readonly string[] };
+
+/** All that an operation may use of the world around it. */
+export interface Context {
+  readonly environment: Environment;
+  /** The catalog that counts; read on first use. @throws {BangerError} `bad-catalog`, `io` */
+  readonly catalog: () => Catalog;
+  /** Aborted with a {@link BangerError} when the user wants to stop. */
+  readonly signal: AbortSignal;
+  readonly report: (progress: Progress) => void;
+  /** How banger introduces itself to servers. */
+  readonly userAgent: string;
+}
+
+/**
+ * Opens the kernels folder, and sweeps up what a killed process left there.
+ *
+ * @throws {BangerError} `bad-state`, `io`.
+ */
+export async function openStore(context: Context, access: Access): Promise<KernelStore> {
+  const store = KernelStore.open(context.environment, access);
+  if (needsSweep(store, context.environment.uid)) {
+    await change(context, store, "clearing up", () => undefined);
+  }
+  return store;
+}
+
+/** Runs `work` under the lock of the store. @throws {BangerError} `io`, and what `work` throws */
+export function change<Result>(
+  context: Context,
+  store: KernelStore,
+  doing: string,
+  work: (transaction: Transaction) => Result,
+): Promise<Result> {
+  return Transaction.run(
+    store,
+    { holder: holderLabel(doing), wait: true, signal: context.signal },
+    work,
+  );
+}
+
+/** What a lock says about its holder. */
+export function holderLabel(doing: string): string {
+  return `process ${process.pid} (${doing})`;
+}

@@ -1,0 +1,176 @@
+import * as path from "node:path";
+import { tarballFile, type CatalogEntry } from "../core/catalog.ts";
+import { BangerError } from "../core/errors.ts";
+import { redactUrl } from "../core/redact.ts";
+import { fetchInto, PassingFailure } from "../io/http.ts";
+import { copyInto } from "../io/mirror-folder.ts";
+import type { PartFile } from "../io/part-file.ts";
+import { checkProxy } from "../io/proxy.ts";
+import { retry } from "../io/retry.ts";
+import type { Context } from "./context.ts";
+
+/** A place that may have the tarball. None is trusted with anything: the hash decides. */
+type Source =
+  | { readonly kind: "folder"; readonly label: string; readonly file: string }
+  | { readonly kind: "http"; readonly label: string; readonly url: string };
+
+/**
+ * Brings the whole tarball of an entry into the part file: from each mirror in turn, then from the
+ * entry's URL.
+ *
+ * @throws {BangerError} when no source has the right bytes: `verification-failed` if any of them
+ * served wrong ones, else `network` or `timeout`. `usage` for a mirror that is none. `io`,
+ * `no-space` of the part file; the signal's reason.
+ */
+export async function download(
+  context: Context,
+  entry: CatalogEntry,
+  part: PartFile,
+): Promise<void> {
+  const failures: { source: Source; failure: BangerError }[] = [];
+  for (const source of sourcesOf(context, entry)) {
+    try {
+      await downloadFrom(context, entry, part, source);
+      return;
+    } catch (error) {
+      if (!(error instanceof BangerError) || !isOfSource(error)) throw error;
+      failures.push({ source, failure: error });
+      context.report({
+        kind: "source-failed",
+        name: entry.name,
+        source: source.label,
+        failure: error,
+      });
+    }
+  }
+  throw summary(failures);
+}
+
+function sourcesOf(context: Context, entry: CatalogEntry): Source[] {
+  const file = tarballFile(entry);
+  return [
+    ...context.environment.mirrors.map((mirror) => mirrorSource(mirror, file)),
+    { kind: "http", label: entry.tarball_url, url: entry.tarball_url },
+  ];
+}
+
+function mirrorSource(mirror: string, file: string): Source {
+  if (/^https?:\/\//i.test(mirror) && URL.canParse(mirror)) {
+    const url = `${mirror.replace(/\/+$/, "")}/${file}`;
+    return { kind: "http", label: redactUrl(url), url };
+  }
+  const folder = mirror.startsWith("file://") ? folderOfUrl(mirror) : path.resolve(mirror);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(folder)) throw noMirror(mirror);
+  const label = path.join(folder, file);
+  return { kind: "folder", label, file: label };
+}
+
+function folderOfUrl(mirror: string): string {
+  if (URL.canParse(mirror)) {
+    const { host, pathname } = new URL(mirror);
+    if (host === "" || host === "localhost") return decodeURIComponent(pathname);
+  }
+  throw noMirror(mirror);
+}
+
+function noMirror(mirror: string): BangerError {
+  return new BangerError("usage", `BANGER_MIRRORS: ${redactUrl(mirror)} is not a mirror`, {
+    hint: "a mirror is a folder, or a file://, http:// or https:// URL; several are parted by commas",
+  });
+}
+
+/** Failures that another source may not have; the others are ours, and no source can mend them. */
+function isOfSource(error: BangerError): boolean {
+  return error.exitCode === 4 || error.exitCode === 5;
+}
+
+async function downloadFrom(
+  context: Context,
+  entry: CatalogEntry,
+  part: PartFile,
+  source: Source,
+): Promise<void> {
+  const { environment, signal } = context;
+  const onBytes = (doneBytes: number): void => {
+    context.report({
+      kind: "bytes",
+      name: entry.name,
+      stage: "download",
+      doneBytes,
+      totalBytes: entry.size_bytes,
+    });
+  };
+  const resumedBytes =
+    source.kind === "http" && part.origin?.url === source.url ? part.sizeBytes : 0;
+  context.report({
+    kind: "download",
+    name: entry.name,
+    source: source.label,
+    totalBytes: entry.size_bytes,
+    resumedBytes,
+  });
+  if (source.kind === "folder") {
+    await copyInto(source.file, part, entry.size_bytes, { signal, onBytes });
+    requireRightBytes(entry, part, 0);
+    return;
+  }
+  checkProxy(source.url, environment.variables);
+  await retry(
+    async () => {
+      const keptBytes = part.origin?.url === source.url ? part.sizeBytes : 0;
+      if (keptBytes < entry.size_bytes) {
+        await fetchInto(source.url, part, {
+          expectedBytes: entry.size_bytes,
+          timeoutMs: environment.httpTimeoutMs,
+          signal,
+          userAgent: context.userAgent,
+          environment: environment.variables,
+          onBytes,
+        });
+      }
+      requireRightBytes(entry, part, keptBytes);
+    },
+    {
+      retries: environment.httpRetries,
+      signal,
+      onRetry: (failure, delayMs) => {
+        context.report({ kind: "retry", name: entry.name, failure, delayMs });
+      },
+    },
+  );
+}
+
+/** @param keptBytes how many of the bytes came from an earlier answer. */
+function requireRightBytes(entry: CatalogEntry, part: PartFile, keptBytes: number): void {
+  if (part.sizeBytes < entry.size_bytes) {
+    throw new PassingFailure(
+      "verification-failed",
+      `size is ${part.sizeBytes} bytes, expected ${entry.size_bytes}`,
+    );
+  }
+  const digest = part.digest();
+  if (digest === entry.tarball_sha256) return;
+  part.restart();
+  const message = `sha256 is ${digest}, expected ${entry.tarball_sha256}`;
+  // Two halves of two different files: the whole file may well be right.
+  if (keptBytes > 0) throw new PassingFailure("verification-failed", message);
+  throw new BangerError("verification-failed", message);
+}
+
+function summary(failures: readonly { source: Source; failure: BangerError }[]): BangerError {
+  const worst =
+    failures.find(({ failure }) => failure.exitCode === 4) ?? failures[failures.length - 1];
+  if (worst === undefined) throw new Error("there is always the entry's own URL");
+  const { source, failure } = worst;
+  const message = failure.message.includes(source.label)
+    ? failure.message
+    : `${source.label}: ${failure.message}`;
+  return new BangerError(failure.code, message, {
+    hint:
+      failure.hint ??
+      (failure.exitCode === 5
+        ? "BANGER_MIRRORS can name a folder or a URL that has the bundles"
+        : "the bytes were not installed; another mirror may have the right ones (BANGER_MIRRORS)"),
+    cause: failure,
+  });
+}

@@ -1,0 +1,72 @@
+import type { CatalogEntry } from "../core/catalog.ts";
+import { findEntry } from "../core/catalog.ts";
+import type { Manifest } from "../core/manifest.ts";
+import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import type { Context } from "./context.ts";
+
+/** How an installed kernel stands to the catalog. */
+export type Standing = "current" | "outdated" | "newer" | "imported" | "unlisted" | "damaged";
+
+export interface ListedKernel {
+  readonly kernel: InstalledKernel | DamagedKernel;
+  readonly standing: Standing;
+  /** The entry of the catalog with the same name and architecture. */
+  readonly entry: CatalogEntry | undefined;
+}
+
+export interface ListedEntry {
+  readonly entry: CatalogEntry;
+  /** Undefined when it is not installed. */
+  readonly standing: Standing | undefined;
+}
+
+/** All installed kernels, by name. @throws {BangerError} `bad-state`, `bad-catalog`, `io` */
+export function listInstalled(context: Context, store: KernelStore): ListedKernel[] {
+  const catalog = context.catalog();
+  return store.list().map((kernel) => {
+    const entry = findEntry(catalog, kernel.name, kernel.arch);
+    return { kernel, entry, standing: standingOf(kernel, entry, catalog.serial) };
+  });
+}
+
+/**
+ * The entries of the catalog, and which of them are installed.
+ *
+ * @param allArch false: only those for this machine.
+ */
+export function listAvailable(
+  context: Context,
+  store: KernelStore,
+  allArch: boolean,
+): ListedEntry[] {
+  const catalog = context.catalog();
+  return catalog.entries
+    .filter((entry) => allArch || entry.arch === context.environment.hostArch)
+    .map((entry) => {
+      const kernel = store.current(entry.name, entry.arch);
+      const standing = kernel && standingOf(kernel, entry, catalog.serial);
+      return { entry, standing };
+    });
+}
+
+/** The installed kernels that a pull would replace by a newer build. */
+export function listOutdated(context: Context, store: KernelStore): ListedKernel[] {
+  return listInstalled(context, store).filter(({ standing }) => standing === "outdated");
+}
+
+function standingOf(
+  kernel: InstalledKernel | DamagedKernel,
+  entry: CatalogEntry | undefined,
+  serial: number,
+): Standing {
+  if ("damage" in kernel) return "damaged";
+  const { manifest } = kernel;
+  if (manifest.source === "import") return "imported";
+  if (entry === undefined) return "unlisted";
+  return compareBuilds(manifest, entry, serial);
+}
+
+function compareBuilds(manifest: Manifest, entry: CatalogEntry, serial: number): Standing {
+  if (manifest.tarball_sha256 === entry.tarball_sha256) return "current";
+  return (manifest.catalog_serial ?? 0) > serial ? "newer" : "outdated";
+}

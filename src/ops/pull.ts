@@ -1,0 +1,221 @@
+import { findEntry, entryMatches, type Catalog, type CatalogEntry } from "../core/catalog.ts";
+import { BangerError } from "../core/errors.ts";
+import { formatManifest, type Manifest } from "../core/manifest.ts";
+import type { Reference } from "../core/reference.ts";
+import { shortDigest } from "../core/sha256.ts";
+import { now } from "../io/clock.ts";
+import { freeBytes } from "../io/files.ts";
+import { FileLock } from "../io/lock.ts";
+import { PartFile } from "../io/part-file.ts";
+import type { StagedTree } from "../io/staged-tree.ts";
+import { isWhole } from "../store/integrity.ts";
+import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import { prepareDownloads, stage } from "../store/transaction.ts";
+import { change, holderLabel, type Context } from "./context.ts";
+import { download } from "./download.ts";
+import { unpackBundle } from "./unpack-bundle.ts";
+
+export interface PullOptions {
+  /** Fetch again what is installed; replace an import; go back to an older catalog's build. */
+  readonly force: boolean;
+  /** False: fail with `busy` when somebody else is pulling the same bundle. */
+  readonly wait: boolean;
+}
+
+export interface PullResult {
+  readonly entry: CatalogEntry;
+  readonly kernel: InstalledKernel;
+  /** `current`: nothing had to be done, and the network was not touched. */
+  readonly outcome: "current" | "installed" | "updated" | "repaired";
+}
+
+type Installed = InstalledKernel | DamagedKernel | undefined;
+
+/**
+ * Installs the kernel that the catalog has under a name, or makes sure that it is installed.
+ *
+ * @throws {BangerError} `not-found`; `refused`; `verification-failed`, `unsafe-archive`; `network`,
+ * `timeout`; `busy`; `io`, `no-space`. The kernel that was installed before is then still there.
+ */
+export async function pull(
+  context: Context,
+  store: KernelStore,
+  reference: Reference,
+  options: PullOptions,
+): Promise<PullResult> {
+  const catalog = context.catalog();
+  const entry = requireEntry(catalog, reference);
+  const before = store.current(entry.name, entry.arch);
+  if (!options.force && isCurrent(before, entry)) return current(entry, before);
+  refuseToReplace(before, entry, catalog, options);
+
+  prepareDownloads(store);
+  const lock = await FileLock.acquire(store.layout.bundleLock(entry.tarball_sha256), {
+    holder: holderLabel(`pulling ${entry.name}`),
+    wait: options.wait,
+    signal: context.signal,
+    onWait: (holder) => {
+      context.report({ kind: "waiting", name: entry.name, holder });
+    },
+  });
+  try {
+    const since = store.current(entry.name, entry.arch);
+    if (!options.force && isCurrent(since, entry)) return current(entry, since);
+    return await install(context, store, catalog, entry, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The entry that a reference means. @throws {BangerError} `not-found` */
+export function requireEntry(catalog: Catalog, reference: Reference): CatalogEntry {
+  const { name, arch, build } = reference;
+  const entry = findEntry(catalog, name, arch);
+  if (entry === undefined) {
+    const elsewhere = catalog.entries.find((other) => other.name === name);
+    throw new BangerError("not-found", `the catalog has no kernel ${name} for ${arch}`, {
+      hint:
+        elsewhere === undefined
+          ? "see what there is: banger kernel list --available --all-arch"
+          : `it has one for ${elsewhere.arch}: banger kernel pull ${name}:${elsewhere.arch}`,
+    });
+  }
+  if (!entryMatches(entry, build)) {
+    throw new BangerError(
+      "not-found",
+      `the catalog does not have this build of ${name}: it has ${entry.kernel_version}, sha256 ${entry.tarball_sha256}`,
+      { hint: `without @ you get what the catalog has: banger kernel pull ${name}` },
+    );
+  }
+  return entry;
+}
+
+function isCurrent(installed: Installed, entry: CatalogEntry): installed is InstalledKernel {
+  return (
+    installed !== undefined &&
+    "manifest" in installed &&
+    installed.manifest.source === "catalog" &&
+    installed.manifest.tarball_sha256 === entry.tarball_sha256 &&
+    isWhole(installed)
+  );
+}
+
+function current(entry: CatalogEntry, kernel: InstalledKernel): PullResult {
+  return { entry, kernel, outcome: "current" };
+}
+
+function refuseToReplace(
+  installed: Installed,
+  entry: CatalogEntry,
+  catalog: Catalog,
+  options: PullOptions,
+): void {
+  if (options.force || installed === undefined || "damage" in installed) return;
+  const { manifest } = installed;
+  if (manifest.source === "import") {
+    throw new BangerError("refused", `${entry.name} is a kernel that was imported here`, {
+      hint: `to replace it with the one of the catalog: banger kernel pull --force ${entry.name}`,
+    });
+  }
+  const isOther = manifest.tarball_sha256 !== entry.tarball_sha256;
+  if (isOther && (manifest.catalog_serial ?? 0) > catalog.serial) {
+    throw new BangerError(
+      "refused",
+      `${entry.name} ${manifest.kernel_version} came from catalog ${manifest.catalog_serial}, and this banger has the older catalog ${catalog.serial} with ${entry.kernel_version}`,
+      { hint: `to go back: banger kernel pull --force ${entry.name}` },
+    );
+  }
+}
+
+async function install(
+  context: Context,
+  store: KernelStore,
+  catalog: Catalog,
+  entry: CatalogEntry,
+  options: PullOptions,
+): Promise<PullResult> {
+  const part = PartFile.open(store.layout.part(entry.tarball_sha256));
+  let verified = false;
+  try {
+    requireSpace(store, entry, part.sizeBytes);
+    await download(context, entry, part);
+    verified = true;
+    const staged = stage(store);
+    try {
+      context.report({ kind: "stage", name: entry.name, stage: "unpack" });
+      await unpackBundle(context, entry, part.descriptor, staged);
+      context.report({ kind: "stage", name: entry.name, stage: "install" });
+      staged.seal(formatManifest(manifestOf(entry, catalog, staged)));
+      const result = await publish(context, store, catalog, entry, staged, options);
+      staged.close();
+      part.remove();
+      return result;
+    } catch (error) {
+      staged.discard();
+      throw error;
+    }
+  } catch (error) {
+    // Bytes that are verified and still cannot be installed are no use to a later run, unless the
+    // disk or the user stopped this one.
+    const isBadBundle = error instanceof BangerError && error.exitCode === 4;
+    if (verified && isBadBundle) part.remove();
+    else part.close();
+    throw error;
+  }
+}
+
+function requireSpace(store: KernelStore, entry: CatalogEntry, presentBytes: number): void {
+  const wanted = entry.size_bytes - presentBytes + entry.unpacked_bytes;
+  const free = freeBytes(store.layout.root);
+  if (free >= wanted) return;
+  throw new BangerError(
+    "no-space",
+    `${store.layout.root} has ${free} bytes free, ${wanted} are needed`,
+    { hint: "free some space (banger kernel gc may help), then run the same command again" },
+  );
+}
+
+function manifestOf(entry: CatalogEntry, catalog: Catalog, staged: StagedTree): Manifest {
+  return {
+    version: 1,
+    name: entry.name,
+    distro: entry.distro,
+    arch: entry.arch,
+    kernel_version: entry.kernel_version,
+    source: "catalog",
+    tarball_sha256: entry.tarball_sha256,
+    tarball_url: entry.tarball_url,
+    catalog_serial: catalog.serial,
+    installed_at: now(),
+    files: staged.files,
+    links: staged.links,
+  };
+}
+
+function publish(
+  context: Context,
+  store: KernelStore,
+  catalog: Catalog,
+  entry: CatalogEntry,
+  staged: StagedTree,
+  options: PullOptions,
+): Promise<PullResult> {
+  return change(context, store, `installing ${entry.name}`, (transaction) => {
+    // Somebody may have imported or pulled another build of that name in the meantime.
+    const before = store.current(entry.name, entry.arch);
+    refuseToReplace(before, entry, catalog, options);
+    const isSameBuild =
+      before !== undefined &&
+      "manifest" in before &&
+      before.manifest.tarball_sha256 === entry.tarball_sha256;
+    const slot = store.slotOf(entry.name, entry.arch);
+    const label = shortDigest(entry.tarball_sha256);
+    transaction.publish(staged, slot, label, isSameBuild ? "damaged" : "older");
+    const kernel = store.current(entry.name, entry.arch);
+    if (kernel === undefined || "damage" in kernel) {
+      throw new BangerError("failed", `${entry.name} cannot be read after it was installed`);
+    }
+    const outcome = before === undefined ? "installed" : isSameBuild ? "repaired" : "updated";
+    return { entry, kernel, outcome };
+  });
+}

@@ -1,0 +1,46 @@
+import { BangerError } from "../core/errors.ts";
+import type { Reference } from "../core/reference.ts";
+import type { KernelStore } from "../store/kernel-store.ts";
+import { change, type Context } from "./context.ts";
+import { findKernel } from "./find-kernel.ts";
+
+export interface RemoveResult {
+  readonly name: string;
+  readonly arch: string;
+  /** Images that needed the kernel, when it was removed all the same. */
+  readonly images: readonly string[];
+}
+
+/**
+ * Removes an installed kernel and the builds of it that are kept.
+ *
+ * @param force also when images need it; builds that they hold on to are kept then.
+ * @throws {BangerError} `not-found`; `refused`, naming the images; `busy`; `io`.
+ */
+export async function removeKernel(
+  context: Context,
+  store: KernelStore,
+  reference: Reference,
+  force: boolean,
+): Promise<RemoveResult> {
+  const { name, arch } = reference;
+  return change(context, store, `removing ${name}`, (transaction) => {
+    const installed = store.current(name, arch);
+    if (installed === undefined || reference.build !== undefined) {
+      findKernel(context, store, reference);
+    }
+    transaction.pins.sweep(context.environment.stateDir);
+    const images = transaction.pins.of(name, arch).map((pin) => pin.image);
+    if (images.length > 0 && !force) {
+      throw new BangerError(
+        "refused",
+        `${name} is needed by ${images.length === 1 ? "the image" : "the images"} ${images.join(", ")}`,
+        {
+          hint: `remove ${images.length === 1 ? "it" : "them"} first: banger image rm ${images.join(" ")}; or: banger kernel rm --force ${name}`,
+        },
+      );
+    }
+    transaction.removeSlot(store.slotOf(name, arch));
+    return { name, arch, images };
+  });
+}

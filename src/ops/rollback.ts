@@ -1,0 +1,39 @@
+import { BangerError } from "../core/errors.ts";
+import type { Reference } from "../core/reference.ts";
+import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import { change, type Context } from "./context.ts";
+import { findKernel } from "./find-kernel.ts";
+
+export interface RollbackResult {
+  readonly from: InstalledKernel | undefined;
+  readonly to: InstalledKernel;
+}
+
+/**
+ * Makes the build that a name led to before the current one again. A second rollback undoes it.
+ *
+ * @throws {BangerError} `not-found`, when no earlier build is kept; `bad-state`; `io`.
+ */
+export async function rollback(
+  context: Context,
+  store: KernelStore,
+  reference: Reference,
+): Promise<RollbackResult> {
+  const { name, arch } = reference;
+  return change(context, store, `rolling back ${name}`, (transaction) => {
+    const current = store.current(name, arch);
+    if (current === undefined) findKernel(context, store, reference);
+    const previous = store.previous(name, arch);
+    if (previous === undefined) {
+      throw new BangerError("not-found", `no earlier build of ${name} is kept`, {
+        hint: "an earlier build is kept when a pull replaces it",
+      });
+    }
+    if ("damage" in previous) throw previous.damage;
+    transaction.swap(previous.slot);
+    return {
+      from: current !== undefined && "manifest" in current ? current : undefined,
+      to: previous,
+    };
+  });
+}

@@ -1,0 +1,72 @@
+import path from "node:path";
+import { manifestFileName } from "../core/manifest.ts";
+import { linkTarget } from "../io/files.ts";
+import { hashFile, stampOf, touch, walkTree } from "../io/tree-reader.ts";
+import type { InstalledKernel } from "./kernel-store.ts";
+
+/** One way in which an installed kernel is not as its manifest says. */
+export interface Finding {
+  /** Relative to the kernel's folder. */
+  readonly path: string;
+  readonly problem: "missing" | "changed" | "extra";
+}
+
+/**
+ * Reads every byte of an installed kernel and compares it with the manifest.
+ *
+ * @param onBytes is told the size of each file after it was read.
+ * @returns what differs, by path; nothing when the kernel is whole.
+ * @throws {BangerError} `io`.
+ */
+export function checkKernel(
+  kernel: InstalledKernel,
+  onBytes: (sizeBytes: number) => void = () => {},
+): Finding[] {
+  const { manifest, treeDirectory } = kernel;
+  const findings: Finding[] = [];
+  const expected = new Set([manifestFileName]);
+  for (const file of manifest.files) {
+    expected.add(file.path);
+    const digest = hashFile(path.join(treeDirectory, file.path));
+    if (digest === undefined) findings.push({ path: file.path, problem: "missing" });
+    else if (digest !== file.sha256) findings.push({ path: file.path, problem: "changed" });
+    onBytes(file.size_bytes);
+  }
+  for (const link of manifest.links) {
+    expected.add(link.path);
+    const target = linkTarget(path.join(treeDirectory, link.path));
+    if (target === undefined) findings.push({ path: link.path, problem: "missing" });
+    else if (target !== link.target) findings.push({ path: link.path, problem: "changed" });
+  }
+  for (const item of walkTree(treeDirectory)) {
+    if (item.kind !== "folder" && !expected.has(item.path)) {
+      findings.push({ path: item.path, problem: "extra" });
+    }
+  }
+  return findings;
+}
+
+/**
+ * Whether an installed kernel is whole, without reading it when nothing has touched it.
+ *
+ * The manifest is the last file that is written to a tree. A file that was changed since, even back
+ * in time, has a later ctime than the manifest; then, and only then, everything is read.
+ */
+export function isWhole(kernel: InstalledKernel): boolean {
+  const manifestFile = path.join(kernel.treeDirectory, manifestFileName);
+  const sealed = stampOf(manifestFile);
+  if (sealed === undefined) return false;
+  let untouched = true;
+  for (const file of kernel.manifest.files) {
+    const stamp = stampOf(path.join(kernel.treeDirectory, file.path));
+    if (stamp?.sizeBytes !== file.size_bytes) return false;
+    if (stamp.changedNs > sealed.changedNs) untouched = false;
+  }
+  for (const link of kernel.manifest.links) {
+    if (linkTarget(path.join(kernel.treeDirectory, link.path)) !== link.target) return false;
+  }
+  if (untouched) return true;
+  if (checkKernel(kernel).some((finding) => finding.problem !== "extra")) return false;
+  touch(manifestFile);
+  return true;
+}

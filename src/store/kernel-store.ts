@@ -1,0 +1,212 @@
+import path from "node:path";
+import { isArch, type Arch } from "../core/arch.ts";
+import { BangerError } from "../core/errors.ts";
+import { isKernelName, type KernelName } from "../core/kernel-name.ts";
+import {
+  manifestFileName,
+  manifestMatches,
+  parseManifest,
+  type Manifest,
+} from "../core/manifest.ts";
+import type { Reference } from "../core/reference.ts";
+import type { Environment } from "../io/environment.ts";
+import { linkTarget, listNames, lookAt, readText } from "../io/files.ts";
+import { KernelsLayout, slotOf } from "./layout.ts";
+import { openFolder, type Access } from "./state-folder.ts";
+
+const maxManifestBytes = 128 * 2 ** 20;
+
+/** A kernel that a name leads to. */
+export interface InstalledKernel {
+  readonly name: KernelName;
+  readonly arch: Arch;
+  /** Its folder name in the kernels folder. */
+  readonly slot: string;
+  /** Its folder name in `.store`. */
+  readonly tree: string;
+  /** Absolute path by which users reach it; moves on with the next patch level. */
+  readonly directory: string;
+  /** Absolute path of this very build. */
+  readonly treeDirectory: string;
+  readonly manifest: Manifest;
+}
+
+/** A slot whose kernel cannot be read. */
+export interface DamagedKernel {
+  readonly name: KernelName;
+  readonly arch: Arch;
+  readonly slot: string;
+  readonly tree: string | undefined;
+  readonly damage: BangerError;
+}
+
+/** The kernels folder as it is on disk; nothing is cached, everything is read when asked for. */
+export class KernelStore {
+  readonly layout: KernelsLayout;
+  readonly hostArch: Arch;
+
+  private constructor(layout: KernelsLayout, hostArch: Arch) {
+    this.layout = layout;
+    this.hostArch = hostArch;
+  }
+
+  /**
+   * Opens the kernels folder; one that does not exist is made for `write` and empty for `read`.
+   *
+   * @throws {BangerError} `bad-state`, when it is not safe to use; `io`.
+   */
+  static open(environment: Environment, access: Access): KernelStore {
+    if (environment.kernelsDir === path.join(environment.stateDir, "kernels")) {
+      openFolder(environment.stateDir, access, environment);
+    }
+    const root = openFolder(environment.kernelsDir, access, environment);
+    const layout = new KernelsLayout(root ?? environment.kernelsDir);
+    return new KernelStore(layout, environment.hostArch);
+  }
+
+  slotOf(name: KernelName, arch: Arch): string {
+    return slotOf(name, arch, this.hostArch);
+  }
+
+  /** All slots, by name. @throws {BangerError} `io` */
+  list(): (InstalledKernel | DamagedKernel)[] {
+    const kernels: (InstalledKernel | DamagedKernel)[] = [];
+    for (const slot of listNames(this.layout.root)) {
+      const parsed = this.#parseSlot(slot);
+      if (parsed === undefined) continue;
+      const kernel = this.#read(parsed.name, parsed.arch, slot, this.layout.link(slot));
+      if (kernel !== undefined) kernels.push(kernel);
+    }
+    return kernels;
+  }
+
+  /** What the name leads to now; undefined when nothing of that name is installed. */
+  current(name: KernelName, arch: Arch): InstalledKernel | DamagedKernel | undefined {
+    const slot = this.slotOf(name, arch);
+    return this.#read(name, arch, slot, this.layout.link(slot));
+  }
+
+  /** What the name led to before, for `rollback`. */
+  previous(name: KernelName, arch: Arch): InstalledKernel | DamagedKernel | undefined {
+    const slot = this.slotOf(name, arch);
+    const kernel = this.#read(name, arch, slot, this.layout.previousLink(slot));
+    return kernel?.tree === this.#treeOf(this.layout.link(slot)) ? undefined : kernel;
+  }
+
+  /** A build that is kept in the store, by the name of its tree. */
+  tree(name: KernelName, arch: Arch, tree: string): InstalledKernel | DamagedKernel | undefined {
+    if (lookAt(this.layout.tree(tree)) === undefined) return undefined;
+    return this.#readTree(name, arch, this.slotOf(name, arch), tree);
+  }
+
+  /**
+   * The installed kernel that a reference means: the current one, or with `@` any kept build.
+   *
+   * @throws {BangerError} `not-found`; `bad-state` when it is damaged.
+   */
+  find(reference: Reference): InstalledKernel {
+    const { name, arch, build } = reference;
+    const current = this.current(name, arch);
+    if (current === undefined) {
+      throw new BangerError("not-found", `${name} (${arch}) is not installed`);
+    }
+    const candidates = [current, ...(build === undefined ? [] : this.#kept(name, arch))];
+    const match = candidates.find(
+      (kernel) => "damage" in kernel || manifestMatches(kernel.manifest, build),
+    );
+    if (match === undefined) {
+      const has = "manifest" in current ? current.manifest.kernel_version : "damaged";
+      throw new BangerError(
+        "not-found",
+        `this build of ${name} (${arch}) is not installed: ${has} is`,
+      );
+    }
+    if ("damage" in match) throw match.damage;
+    return match;
+  }
+
+  /** Names of all trees in the store. */
+  trees(): string[] {
+    return listNames(this.layout.trees);
+  }
+
+  /** The tree that a slot's current or previous link leads to. */
+  linkedTrees(slot: string): { current: string | undefined; previous: string | undefined } {
+    return {
+      current: this.#treeOf(this.layout.link(slot)),
+      previous: this.#treeOf(this.layout.previousLink(slot)),
+    };
+  }
+
+  /** Names of all slots that have a current or a previous link. */
+  slots(): string[] {
+    const names = [...listNames(this.layout.root), ...listNames(this.layout.previous)];
+    return [...new Set(names.filter((name) => this.#parseSlot(name) !== undefined))];
+  }
+
+  #kept(name: KernelName, arch: Arch): InstalledKernel[] {
+    const slot = this.slotOf(name, arch);
+    return this.trees()
+      .filter((tree) => tree.startsWith(`${slot}-`))
+      .map((tree) => this.#readTree(name, arch, slot, tree))
+      .filter((kernel) => "manifest" in kernel)
+      .filter((kernel) => kernel.manifest.name === name && kernel.manifest.arch === arch);
+  }
+
+  #parseSlot(slot: string): { name: KernelName; arch: Arch } | undefined {
+    const cut = slot.indexOf("_");
+    const name = cut === -1 ? slot : slot.slice(0, cut);
+    const arch = cut === -1 ? this.hostArch : slot.slice(cut + 1);
+    if (!isKernelName(name) || !isArch(arch)) return undefined;
+    return slot === this.slotOf(name, arch) ? { name, arch } : undefined;
+  }
+
+  #treeOf(link: string): string | undefined {
+    const target = linkTarget(link);
+    return target === undefined ? undefined : path.basename(target);
+  }
+
+  #read(
+    name: KernelName,
+    arch: Arch,
+    slot: string,
+    link: string,
+  ): InstalledKernel | DamagedKernel | undefined {
+    const tree = this.#treeOf(link);
+    if (tree !== undefined) return this.#readTree(name, arch, slot, tree);
+    if (lookAt(link) === undefined) return undefined;
+    const damage = new BangerError("bad-state", `${link} is not a link that banger made`, {
+      hint: "move it away, then pull or import the kernel again",
+    });
+    return { name, arch, slot, tree: undefined, damage };
+  }
+
+  #readTree(
+    name: KernelName,
+    arch: Arch,
+    slot: string,
+    tree: string,
+  ): InstalledKernel | DamagedKernel {
+    const treeDirectory = this.layout.tree(tree);
+    const file = path.join(treeDirectory, manifestFileName);
+    try {
+      const text = readText(file, maxManifestBytes);
+      if (text === undefined) {
+        throw new BangerError("bad-state", `${file} is missing`);
+      }
+      const manifest = parseManifest(text, file);
+      if (manifest.name !== name || manifest.arch !== arch) {
+        throw new BangerError("bad-state", `${file} is of ${manifest.name} (${manifest.arch})`);
+      }
+      const directory = this.layout.link(slot);
+      return { name, arch, slot, tree, directory, treeDirectory, manifest };
+    } catch (error) {
+      if (!(error instanceof BangerError)) throw error;
+      const damage = new BangerError(error.code, `${name} (${arch}) is damaged: ${error.message}`, {
+        hint: error.hint ?? `pull or import it again: banger kernel pull ${name}:${arch}`,
+        cause: error,
+      });
+      return { name, arch, slot, tree, damage };
+    }
+  }
+}

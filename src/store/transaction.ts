@@ -1,0 +1,189 @@
+import path from "node:path";
+import { BangerError } from "../core/errors.ts";
+import {
+  isTemporaryName,
+  listNames,
+  lookAt,
+  makeFolder,
+  privateMode,
+  randomName,
+  removeFile,
+  removeTree,
+  rename,
+  replaceLink,
+  syncFolder,
+} from "../io/files.ts";
+import { FileLock, type LockOptions } from "../io/lock.ts";
+import { StagedTree } from "../io/staged-tree.ts";
+import type { KernelStore } from "./kernel-store.ts";
+import { Pins } from "./pins.ts";
+
+/**
+ * The changes that the store allows, each durable and each such that a crash leaves the old state
+ * or the new one. Exists only while the lock of the store is held.
+ */
+export class Transaction {
+  readonly pins: Pins;
+  readonly #store: KernelStore;
+
+  private constructor(store: KernelStore) {
+    this.#store = store;
+    this.pins = new Pins(store.layout);
+  }
+
+  /**
+   * Runs `work` under the lock of the store, after sweeping up what dead processes left.
+   *
+   * @throws {BangerError} `busy`, `io`, and what `work` throws.
+   */
+  static async run<Result>(
+    store: KernelStore,
+    options: LockOptions,
+    work: (transaction: Transaction) => Result,
+  ): Promise<Result> {
+    const lock = await FileLock.acquire(store.layout.lock, options);
+    try {
+      sweep(store);
+      return work(new Transaction(store));
+    } finally {
+      lock.release();
+    }
+  }
+
+  /**
+   * Makes a sealed tree the current one of a slot. The one before becomes the previous one, or is
+   * thrown away when `replaces` says that it is the same build, only damaged.
+   *
+   * @returns the tree's name in the store.
+   */
+  publish(staged: StagedTree, slot: string, label: string, replaces: "older" | "damaged"): string {
+    const { layout } = this.#store;
+    const tree = `${slot}-${label}-${randomName().slice(0, 8)}`;
+    makeFolder(layout.trees);
+    makeFolder(layout.previous);
+    rename(staged.root, layout.tree(tree));
+    syncFolder(layout.trees);
+    const before = this.#store.linkedTrees(slot).current;
+    const isThere = before !== undefined && lookAt(layout.tree(before)) !== undefined;
+    if (isThere && replaces === "older") {
+      replaceLink(layout.previousLink(slot), path.join("..", ".store", before));
+    }
+    replaceLink(layout.link(slot), path.join(".store", tree));
+    if (isThere && replaces === "damaged") {
+      for (const pin of this.pins.list()) {
+        if (pin.tree === before) this.pins.put({ ...pin, tree });
+      }
+      this.#discardTree(before);
+    }
+    return tree;
+  }
+
+  /** Makes the previous tree of a slot the current one, and the other way round. */
+  swap(slot: string): void {
+    const { layout } = this.#store;
+    const { current, previous } = this.#store.linkedTrees(slot);
+    if (previous === undefined) throw new Error(`${slot} has no previous tree`);
+    replaceLink(layout.link(slot), path.join(".store", previous));
+    if (current !== undefined) {
+      replaceLink(layout.previousLink(slot), path.join("..", ".store", current));
+    }
+  }
+
+  /**
+   * Takes a slot away, with all of its trees that no image holds.
+   *
+   * @throws {BangerError} `busy`, when one of them is in use: nothing has then been removed.
+   */
+  removeSlot(slot: string): void {
+    const { layout } = this.#store;
+    const held = new Set(this.pins.list().map((pin) => pin.tree));
+    const trees = this.#treesOf(slot).filter((tree) => !held.has(tree));
+    for (const tree of trees) this.#refuseInUse(tree);
+    removeFile(layout.link(slot));
+    syncFolder(layout.root);
+    removeFile(layout.previousLink(slot));
+    for (const tree of trees) this.#discardTree(tree);
+  }
+
+  /** Throws a tree away. @throws {BangerError} `busy`, when it is in use */
+  removeTree(tree: string): void {
+    this.#refuseInUse(tree);
+    this.#discardTree(tree);
+  }
+
+  #treesOf(slot: string): string[] {
+    const { current, previous } = this.#store.linkedTrees(slot);
+    const named = this.#store.trees().filter((tree) => slotOfTree(tree) === slot);
+    const linked = [current, previous].filter((tree) => tree !== undefined);
+    return [...new Set([...linked, ...named])].filter(
+      (tree) => lookAt(this.#store.layout.tree(tree)) !== undefined,
+    );
+  }
+
+  #refuseInUse(tree: string): void {
+    const directory = this.#store.layout.tree(tree);
+    const lock = FileLock.tryAcquireFolder(directory, "exclusive");
+    if (lock !== undefined) {
+      lock.release();
+    } else if (lookAt(directory) !== undefined) {
+      throw new BangerError("busy", `${tree} is being used by another banger`, {
+        hint: "wait until it has finished, then try again",
+      });
+    }
+  }
+
+  #discardTree(tree: string): void {
+    const { layout } = this.#store;
+    makeFolder(layout.trash, privateMode);
+    const grave = path.join(layout.trash, randomName());
+    rename(layout.tree(tree), grave);
+    removeTree(grave);
+  }
+}
+
+/** The slot that a tree was made for: its name less the label and the random part. */
+export function slotOfTree(tree: string): string {
+  return tree.split("-").slice(0, -2).join("-");
+}
+
+/** Makes and locks a folder for a tree that is being written. @throws {BangerError} `io`, `no-space` */
+export function stage(store: KernelStore): StagedTree {
+  makeFolder(store.layout.staging, privateMode);
+  for (;;) {
+    const staged = StagedTree.create(path.join(store.layout.staging, randomName()));
+    if (staged !== undefined) return staged;
+    // A sweeper took the folder for a dead one in the moment before it was locked.
+    makeFolder(store.layout.staging, privateMode);
+  }
+}
+
+/** Makes the folders that a download needs. @throws {BangerError} `io`, `no-space` */
+export function prepareDownloads(store: KernelStore): void {
+  makeFolder(store.layout.locks, privateMode);
+  makeFolder(store.layout.parts, privateMode);
+}
+
+/** Whether processes that died have left something that the user may sweep up. */
+export function needsSweep(store: KernelStore, uid: number): boolean {
+  const { layout } = store;
+  if (lookAt(layout.root)?.uid !== uid) return false;
+  return [layout.staging, layout.trash].some((folder) => listNames(folder).length > 0);
+}
+
+/** Removes what dead processes left. Only under the lock of the store. */
+function sweep(store: KernelStore): void {
+  const { layout } = store;
+  for (const name of listNames(layout.staging)) {
+    const directory = path.join(layout.staging, name);
+    const lock = FileLock.tryAcquireFolder(directory, "exclusive");
+    if (lock === undefined) continue;
+    removeTree(directory);
+    lock.release();
+  }
+  for (const name of listNames(layout.trash)) removeTree(path.join(layout.trash, name));
+  for (const folder of [layout.root, layout.previous, layout.pins]) {
+    for (const name of listNames(folder)) {
+      if (isTemporaryName(name)) removeFile(path.join(folder, name));
+    }
+  }
+}
