@@ -27,3 +27,8 @@ export function pause(durationMs: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }
+
+/** Days from an RFC 3339 time until now; negative when it lies ahead. */
+export function daysSince(time: string): number {
+  return (Date.now() - Date.parse(time)) / 86_400_000;
+}

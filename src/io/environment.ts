@@ -27,13 +27,18 @@ export interface Environment {
   readonly sudoUser: string | undefined;
 }
 
+/** The variables of this process. */
+export function readVariables(): Variables {
+  return process.env;
+}
+
 /**
  * Reads the environment of this process.
  *
  * @throws {BangerError} `usage`, naming the variable that is wrong.
  */
 export function readEnvironment(): Environment {
-  const variables: Variables = process.env;
+  const variables = readVariables();
   const value = (name: string): string | undefined =>
     variables[name] === "" ? undefined : variables[name];
   const stateHome = value("XDG_STATE_HOME");

@@ -25,7 +25,7 @@ export class PassingFailure extends BangerError {
   readonly retryAfterMs: number | undefined;
 
   constructor(
-    code: "network" | "timeout" | "verification-failed" | "verification-failed",
+    code: "network" | "timeout" | "verification-failed",
     message: string,
     cause?: unknown,
     retryAfterMs?: number,

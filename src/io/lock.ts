@@ -111,3 +111,8 @@ function readHolder(file: string): string {
     return "another banger";
   }
 }
+
+/** What a lock of this process says about its holder. */
+export function holderLabel(doing: string): string {
+  return `process ${process.pid} (${doing})`;
+}

@@ -1,9 +1,9 @@
 import { isSha256 } from "../core/sha256.ts";
 import { listNames, removeFile } from "../io/files.ts";
-import { FileLock } from "../io/lock.ts";
+import { FileLock, holderLabel } from "../io/lock.ts";
 import { stampOf, walkTree } from "../io/tree-reader.ts";
 import type { KernelStore } from "../store/kernel-store.ts";
-import { change, holderLabel, type Context } from "./context.ts";
+import { change, type Context } from "./context.ts";
 
 export interface Garbage {
   readonly kind: "build" | "download";

@@ -2,6 +2,7 @@ import type { Catalog } from "../core/catalog.ts";
 import type { BangerError } from "../core/errors.ts";
 import type { KernelName } from "../core/kernel-name.ts";
 import type { Environment } from "../io/environment.ts";
+import { holderLabel } from "../io/lock.ts";
 import { KernelStore } from "../store/kernel-store.ts";
 import { needsSweep, Transaction } from "../store/transaction.ts";
 import type { Access } from "../store/state-folder.ts";
@@ -80,9 +81,4 @@ export function change<Result>(
     { holder: holderLabel(doing), wait: true, signal: context.signal },
     work,
   );
-}
-
-/** What a lock says about its holder. */
-export function holderLabel(doing: string): string {
-  return `process ${process.pid} (${doing})`;
 }

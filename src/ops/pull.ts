@@ -5,13 +5,13 @@ import type { Reference } from "../core/reference.ts";
 import { shortDigest } from "../core/sha256.ts";
 import { now } from "../io/clock.ts";
 import { freeBytes } from "../io/files.ts";
-import { FileLock } from "../io/lock.ts";
+import { FileLock, holderLabel } from "../io/lock.ts";
 import { PartFile } from "../io/part-file.ts";
 import type { StagedTree } from "../io/staged-tree.ts";
 import { isWhole } from "../store/integrity.ts";
 import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import { prepareDownloads, stage } from "../store/transaction.ts";
-import { change, holderLabel, type Context } from "./context.ts";
+import { change, type Context } from "./context.ts";
 import { download } from "./download.ts";
 import { unpackBundle } from "./unpack-bundle.ts";
 

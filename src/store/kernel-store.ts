@@ -24,7 +24,7 @@ export interface InstalledKernel {
   readonly slot: string;
   /** Its folder name in `.store`. */
   readonly tree: string;
-  /** Absolute path by which users reach it; moves on with the next patch level. */
+  /** Absolute path by which users reach it; that of the current build moves on with the next one. */
   readonly directory: string;
   /** Absolute path of this very build. */
   readonly treeDirectory: string;
@@ -198,7 +198,8 @@ export class KernelStore {
       if (manifest.name !== name || manifest.arch !== arch) {
         throw new BangerError("bad-state", `${file} is of ${manifest.name} (${manifest.arch})`);
       }
-      const directory = this.layout.link(slot);
+      const isCurrent = this.#treeOf(this.layout.link(slot)) === tree;
+      const directory = isCurrent ? this.layout.link(slot) : treeDirectory;
       return { name, arch, slot, tree, directory, treeDirectory, manifest };
     } catch (error) {
       if (!(error instanceof BangerError)) throw error;

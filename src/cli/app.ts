@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { parseArch, type Arch } from "../core/arch.ts";
+import { BangerError } from "../core/errors.ts";
+import { parseReference, type Reference } from "../core/reference.ts";
+import type { Context } from "../ops/context.ts";
+import type { Output } from "./output.ts";
+
+/** What a command hands back to be shown: one document for programs, one text for people. */
+export interface Shown {
+  /** The document of `--json`; its keys are fixed in docs/formats/cli.md. */
+  readonly json: unknown;
+  readonly text: string;
+  /** 0 unless the command answers a question (7), or some of several names failed. */
+  readonly exitCode?: number | undefined;
+}
+
+/** What every command gets: the world to act on, and the place to write to. */
+export interface App {
+  readonly context: Context;
+  readonly output: Output;
+}
+
+/** Wraps the work of a command for commander; the app exists only once the flags are known. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the flags of its command
+export type Run = <Options extends object>(
+  work: (app: App, names: readonly string[], options: Options) => Promise<Shown> | Shown,
+) => (this: Command) => Promise<void>;
+
+/** A reference as typed, with `--arch` or this machine's architecture. @throws `usage` */
+export function referenceOf(app: App, text: string, arch: string | undefined): Reference {
+  const { hostArch } = app.context.environment;
+  const reference = parseReference(text, archOf(arch) ?? hostArch);
+  if (arch !== undefined && reference.arch !== archOf(arch)) {
+    throw new BangerError("usage", `${text} and --arch ${arch} name two architectures`);
+  }
+  return reference;
+}
+
+/** The architecture that `--arch` names. @throws {BangerError} `usage` */
+export function archOf(text: string | undefined): Arch | undefined {
+  if (text === undefined) return undefined;
+  const arch = parseArch(text);
+  if (arch !== undefined) return arch;
+  throw new BangerError("usage", `${JSON.stringify(text)} is not an architecture`, {
+    hint: "banger knows x86_64 (amd64) and arm64 (aarch64)",
+  });
+}
+
+/** A whole number from a flag. @throws {BangerError} `usage` */
+export function wholeNumber(text: string, flag: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new BangerError("usage", `${flag} wants a whole number, not ${JSON.stringify(text)}`);
+}
+
+/** The error document of `--json`. */
+export function errorDocument(error: BangerError): {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+} {
+  return { code: error.code, message: error.message, hint: error.hint ?? null };
+}

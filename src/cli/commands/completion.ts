@@ -1,0 +1,105 @@
+import type { Command } from "commander";
+import { BangerError } from "../../core/errors.ts";
+import type { Context } from "../../ops/context.ts";
+import type { Run } from "../app.ts";
+
+const shells = ["bash", "zsh", "fish"];
+
+/** `completion`. */
+export function addCompletion(program: Command, run: Run): void {
+  program
+    .command("completion")
+    .summary("print the completion script of a shell")
+    .description("Print a script that teaches a shell to complete banger's commands and names.")
+    .argument("<shell>", shells.join(", "))
+    .addHelpText(
+      "after",
+      "\nFor bash: banger completion bash > ~/.local/share/bash-completion/completions/banger",
+    )
+    .action(
+      run(async (_app, names) => {
+        const [shell = ""] = names;
+        if (!shells.includes(shell)) {
+          throw new BangerError("usage", `there is no completion for ${JSON.stringify(shell)}`, {
+            hint: `the shells are ${shells.join(", ")}`,
+          });
+        }
+        const { script } = await import("@bomb.sh/tab");
+        const text = captured(() => {
+          script(shell, "banger", "banger");
+        });
+        return { json: { shell, script: text }, text };
+      }),
+    );
+}
+
+/** Answers a shell: `banger complete -- WORDS`. */
+export async function complete(
+  program: Command,
+  context: Context,
+  words: readonly string[],
+): Promise<void> {
+  const { default: root } = await import("@bomb.sh/tab");
+  const { default: teach } = await import("@bomb.sh/tab/commander");
+  const { ImageStore } = await import("../../store/images.ts");
+  const { KernelStore } = await import("../../store/kernel-store.ts");
+  const { environment } = context;
+  teach(program, { completionCommandName: "completion" });
+  const available = (): string[] => context.catalog().entries.map((entry) => entry.name);
+  const installed = (): string[] =>
+    KernelStore.open(environment, "read")
+      .list()
+      .map((kernel) => kernel.name);
+  const images = (): string[] =>
+    ImageStore.open(environment, "read")
+      .list()
+      .map((image) => image.name);
+  for (const [path, command] of root.commands) {
+    const names =
+      path === "kernel pull"
+        ? available
+        : path.startsWith("kernel ") && path !== "kernel import"
+          ? installed
+          : path.startsWith("image ")
+            ? images
+            : undefined;
+    const argument = command.arguments.get("name");
+    if (argument !== undefined && names !== undefined) {
+      argument.handler = (offer) => {
+        for (const name of namesOrNone(names)) offer(name, "");
+      };
+    }
+    const reference = command.options.get("kernel-ref");
+    if (reference !== undefined) {
+      reference.handler = (offer) => {
+        for (const name of namesOrNone(installed)) offer(name, "");
+      };
+    }
+  }
+  root.parse([...words]);
+}
+
+/** A shell that completes must never see an error. */
+function namesOrNone(names: () => string[]): string[] {
+  try {
+    return [...new Set(names())];
+  } catch (error) {
+    if (error instanceof BangerError) return [];
+    throw error;
+  }
+}
+
+/** What `work` prints through the console: the library knows no other way out. */
+function captured(work: () => void): string {
+  const lines: string[] = [];
+  const log = console.log;
+  console.log = (...words: unknown[]): void => {
+    lines.push(words.join(" "));
+  };
+  try {
+    work();
+  } finally {
+    console.log = log;
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,231 @@
+import type { Command } from "commander";
+import { BangerError } from "../../core/errors.ts";
+import { parseImageName } from "../../core/kernel-name.ts";
+import { referenceOf, wholeNumber, type App, type Run } from "../app.ts";
+import { confirm } from "../confirm.ts";
+import { forEachName } from "../each.ts";
+import { renderFields, renderTable } from "../table.ts";
+import type { ConfigInput, InspectedImage } from "../../ops/image-inspect.ts";
+import type { ImageStore } from "../../store/images.ts";
+import type { KernelStore } from "../../store/kernel-store.ts";
+import type { Access } from "../../store/state-folder.ts";
+
+interface RegisterOptions {
+  readonly name: string;
+  readonly rootfs: string;
+  readonly kernelRef: string;
+  readonly arch?: string;
+  readonly bootArgs?: string;
+  readonly readOnly?: true;
+  readonly pin?: true;
+  readonly force?: true;
+}
+
+interface ConfigOptions {
+  readonly vcpus: string;
+  readonly mem: string;
+  readonly tap?: string;
+  readonly mac?: string;
+  readonly vsockCid?: string;
+  readonly vsockUds?: string;
+}
+
+/** `image register`, `list`, `show`, `rm` and `config`. */
+export function addImage(image: Command, run: Run): void {
+  image
+    .command("register")
+    .summary("join a root filesystem with a kernel")
+    .description("Join a root filesystem that you have with an installed kernel, under a name.")
+    .requiredOption("--name <name>", "what to call the image")
+    .requiredOption("--rootfs <path>", "a file or block device with a root filesystem")
+    .requiredOption(
+      "--kernel-ref <ref>",
+      "NAME[:ARCH][@VERSION|@sha256:HEX] of an installed kernel",
+    )
+    .option("--arch <arch>", "the architecture, when it is not this machine's")
+    .option("--boot-args <args>", "kernel arguments in place of the default ones")
+    .option("--read-only", "give the root filesystem to the guest read-only")
+    .option("--pin", "hold this very build of the kernel, also after later pulls")
+    .option("-f, --force", "replace an image of that name")
+    .action(
+      run(async (app, _names, options: RegisterOptions) => {
+        const { registerImage } = await import("../../ops/image-register.ts");
+        const name = parseImageName(options.name);
+        const reference = referenceOf(app, options.kernelRef, options.arch);
+        const { kernels, images } = await openStores(app, "write");
+        const result = await registerImage(app.context, kernels, images, {
+          name,
+          rootfs: options.rootfs,
+          kernel: reference,
+          bootArgs: options.bootArgs,
+          readOnly: options.readOnly === true,
+          pin: options.pin === true,
+          force: options.force === true,
+        });
+        const { kernel, record, outcome } = result;
+        const verb = outcome === "current" ? "is registered already" : `is ${outcome}`;
+        app.output.note(
+          `${name} ${verb}: ${record.rootfs} (${record.file_system}) with ${kernel.name}, Linux ${kernel.manifest.kernel_version}`,
+        );
+        return {
+          json: { outcome, ...imageDocument({ record, kernel, problem: undefined }) },
+          text: "",
+        };
+      }),
+    );
+
+  image
+    .command("list")
+    .alias("ls")
+    .summary("list registered images")
+    .action(
+      run(async (app) => {
+        const { listImages } = await import("../../ops/image-inspect.ts");
+        const { kernels, images } = await openStores(app, "read");
+        const listed = listImages(kernels, images);
+        if (listed.length === 0) app.output.note("no images are registered");
+        return {
+          json: { images: listed.map(imageDocument) },
+          text: listed.length === 0 ? "" : listText(app, listed),
+        };
+      }),
+    );
+
+  image
+    .command("show")
+    .alias("inspect")
+    .summary("show a registered image")
+    .argument("<name>")
+    .action(
+      run(async (app, names) => {
+        const { showImage } = await import("../../ops/image-inspect.ts");
+        const { kernels, images } = await openStores(app, "read");
+        const shown = showImage(kernels, images, parseImageName(names[0] ?? ""));
+        return { json: imageDocument(shown), text: showText(app, shown) };
+      }),
+    );
+
+  image
+    .command("rm")
+    .alias("remove")
+    .summary("forget registered images; their root filesystems stay")
+    .argument("<name...>")
+    .option("-y, --yes", "do not ask")
+    .action(
+      run(async (app, names, options: { readonly yes?: true }) => {
+        const { removeImage } = await import("../../ops/image-inspect.ts");
+        const { kernels, images } = await openStores(app, "write");
+        await confirm(app, `Forget ${names.join(", ")}?`, options.yes === true);
+        return forEachName(app, "removed", names, async (name) => {
+          const record = await removeImage(app.context, kernels, images, parseImageName(name));
+          app.output.note(`${record.name} is forgotten; ${record.rootfs} stays`);
+          return { json: { name: record.name, rootfs: record.rootfs }, text: "" };
+        });
+      }),
+    );
+
+  image
+    .command("config")
+    .summary("print what firecracker --config-file reads")
+    .description("Print the configuration with which Firecracker starts the image.")
+    .argument("<name>")
+    .option("--vcpus <count>", "virtual CPUs", "1")
+    .option("--mem <mib>", "memory in MiB", "256")
+    .option("--tap <device>", "a tap device of the host, for the network")
+    .option("--mac <address>", "the guest's MAC address")
+    .option("--vsock-cid <cid>", "the guest's vsock address")
+    .option("--vsock-uds <path>", "the Unix socket that stands for the vsock on the host")
+    .action(
+      run(async (app, names, options: ConfigOptions) => {
+        const { configureImage } = await import("../../ops/image-inspect.ts");
+        const input = configInput(options);
+        const { kernels, images } = await openStores(app, "read");
+        const config = configureImage(kernels, images, parseImageName(names[0] ?? ""), input);
+        return { json: config, text: JSON.stringify(config, undefined, 2) };
+      }),
+    );
+}
+
+async function openStores(
+  app: App,
+  access: Access,
+): Promise<{ kernels: KernelStore; images: ImageStore }> {
+  const { openStore } = await import("../../ops/context.ts");
+  const { ImageStore } = await import("../../store/images.ts");
+  const images = ImageStore.open(app.context.environment, access);
+  return { images, kernels: await openStore(app.context, access) };
+}
+
+function configInput(options: ConfigOptions): ConfigInput {
+  const { tap, mac, vsockCid, vsockUds } = options;
+  if ((vsockCid === undefined) !== (vsockUds === undefined)) {
+    throw new BangerError("usage", "--vsock-cid and --vsock-uds go together");
+  }
+  const vsock =
+    vsockCid === undefined || vsockUds === undefined
+      ? undefined
+      : { guestCid: wholeNumber(vsockCid, "--vsock-cid"), udsPath: vsockUds };
+  return {
+    vcpuCount: wholeNumber(options.vcpus, "--vcpus"),
+    memSizeMib: wholeNumber(options.mem, "--mem"),
+    tap,
+    mac,
+    vsock,
+  };
+}
+
+function imageDocument(image: InspectedImage): Readonly<Record<string, unknown>> {
+  const { record, kernel, problem } = image;
+  return {
+    name: record.name,
+    rootfs: record.rootfs,
+    file_system: record.file_system,
+    read_only: record.read_only,
+    boot_args: record.boot_args ?? null,
+    registered_at: record.registered_at,
+    kernel: {
+      ...record.kernel,
+      kernel_version: kernel?.manifest.kernel_version ?? null,
+      path:
+        kernel === undefined
+          ? null
+          : record.kernel.pinned
+            ? kernel.treeDirectory
+            : kernel.directory,
+    },
+    problem: problem?.message ?? null,
+  };
+}
+
+function listText(app: App, listed: readonly InspectedImage[]): string {
+  return renderTable(
+    app.output,
+    [
+      { heading: "NAME" },
+      { heading: "KERNEL" },
+      { heading: "VERSION" },
+      { heading: "STATUS" },
+      { heading: "ROOTFS", flexible: true },
+    ],
+    listed.map(({ record, kernel, problem }) => [
+      record.name,
+      `${record.kernel.name}:${record.kernel.arch}${record.kernel.pinned ? " (pinned)" : ""}`,
+      kernel?.manifest.kernel_version ?? "?",
+      problem === undefined ? "ok" : kernel === undefined ? "no kernel" : "no rootfs",
+      record.rootfs,
+    ]),
+  );
+}
+
+function showText(app: App, { record, kernel, problem }: InspectedImage): string {
+  const follows = record.kernel.pinned ? "pinned to this build" : "follows the name";
+  return renderFields(app.output, [
+    ["name", record.name],
+    ["rootfs", `${record.rootfs} (${record.file_system}${record.read_only ? ", read-only" : ""})`],
+    ["kernel", `${record.kernel.name}:${record.kernel.arch}, ${follows}`],
+    ["version", kernel?.manifest.kernel_version ?? "?"],
+    ["boot args", record.boot_args ?? "the default of the architecture"],
+    ["registered", record.registered_at],
+    ["status", problem?.message ?? "ok"],
+  ]);
+}

@@ -1,0 +1,130 @@
+import type { Command } from "commander";
+import type { Run } from "../app.ts";
+import { listedDocument, sizeOf } from "../documents.ts";
+import { renderTable } from "../table.ts";
+import { formatBytes } from "../../core/sizes.ts";
+import type { ListedEntry, ListedKernel, Standing } from "../../ops/list.ts";
+import type { Output } from "../output.ts";
+
+interface Options {
+  readonly available?: true;
+  readonly allArch?: true;
+}
+
+/** `kernel list` and `kernel outdated`. */
+export function addKernelList(kernel: Command, run: Run): void {
+  kernel
+    .command("list")
+    .alias("ls")
+    .summary("list installed kernels, or those of the catalog")
+    .description(
+      "List the installed kernels; with --available the catalog, and what of it is installed.",
+    )
+    .option("-a, --available", "list the catalog instead")
+    .option("--all-arch", "with --available: also kernels for other architectures")
+    .action(
+      run(async (app, _names, options: Options) => {
+        const { openStore } = await import("../../ops/context.ts");
+        const { listAvailable, listInstalled } = await import("../../ops/list.ts");
+        const store = await openStore(app.context, "read");
+        if (options.available !== true) {
+          const kernels = listInstalled(app.context, store);
+          return {
+            json: { kernels: kernels.map(listedDocument) },
+            text: installedText(app.output, kernels),
+          };
+        }
+        const entries = listAvailable(app.context, store, options.allArch === true);
+        const { serial, updated } = app.context.catalog();
+        const json = {
+          catalog: { serial, updated },
+          entries: entries.map(({ entry, standing }) => ({ ...entry, standing: standing ?? null })),
+        };
+        return { json, text: availableText(app.output, entries) };
+      }),
+    );
+
+  kernel
+    .command("outdated")
+    .summary("list installed kernels that have a newer build")
+    .description(
+      "List installed kernels of which the catalog has a newer build; exit 7 if there are any.",
+    )
+    .action(
+      run(async (app) => {
+        const { openStore } = await import("../../ops/context.ts");
+        const { listOutdated } = await import("../../ops/list.ts");
+        const kernels = listOutdated(app.context, await openStore(app.context, "read"));
+        const exitCode = kernels.length > 0 ? 7 : 0;
+        const json = { kernels: kernels.map(listedDocument) };
+        if (exitCode === 0) app.output.note("all kernels are up to date");
+        return { json, text: exitCode === 0 ? "" : outdatedText(app.output, kernels), exitCode };
+      }),
+    );
+}
+
+const standingWords: Readonly<Record<Standing, string>> = {
+  current: "up to date",
+  outdated: "outdated",
+  newer: "newer than catalog",
+  imported: "imported",
+  unlisted: "not in catalog",
+  damaged: "damaged",
+};
+
+function installedText(output: Output, kernels: readonly ListedKernel[]): string {
+  if (kernels.length === 0) {
+    output.note("no kernels are installed; see what there is: banger kernel list --available");
+    return "";
+  }
+  const columns = ["NAME", "ARCH", "VERSION", "SIZE", "INSTALLED"].map((heading) => ({ heading }));
+  return renderTable(
+    output,
+    [...columns, { heading: "STATUS", flexible: true }],
+    kernels.map(({ kernel, standing }) => {
+      const known = "damage" in kernel ? undefined : kernel;
+      return [
+        kernel.name,
+        kernel.arch,
+        known?.manifest.kernel_version ?? "?",
+        known === undefined ? "?" : formatBytes(sizeOf(known)),
+        known?.manifest.installed_at.slice(0, 10) ?? "?",
+        standingWords[standing],
+      ];
+    }),
+  );
+}
+
+function availableText(output: Output, entries: readonly ListedEntry[]): string {
+  if (entries.length === 0) {
+    output.note("the catalog has no kernels for this architecture; see all: --all-arch");
+    return "";
+  }
+  const columns = ["NAME", "ARCH", "VERSION", "SIZE", "INSTALLED"].map((heading) => ({ heading }));
+  return renderTable(
+    output,
+    [...columns, { heading: "DESCRIPTION", flexible: true }],
+    entries.map(({ entry, standing }) => [
+      entry.name,
+      entry.arch,
+      entry.kernel_version,
+      formatBytes(entry.size_bytes),
+      standing === undefined ? "no" : standing === "current" ? "yes" : standingWords[standing],
+      entry.description,
+    ]),
+  );
+}
+
+function outdatedText(output: Output, kernels: readonly ListedKernel[]): string {
+  const columns = ["NAME", "ARCH", "INSTALLED", "AVAILABLE"].map((heading) => ({ heading }));
+  return renderTable(
+    output,
+    columns,
+    kernels.map(({ kernel, entry }) => [
+      kernel.name,
+      kernel.arch,
+      "damage" in kernel ? "?" : kernel.manifest.kernel_version,
+      entry?.kernel_version ?? "?",
+    ]),
+  );
+}

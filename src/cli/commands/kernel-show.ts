@@ -1,0 +1,139 @@
+import path from "node:path";
+import type { Command } from "commander";
+import { bundleNames } from "../../core/bundle-tree.ts";
+import { BangerError } from "../../core/errors.ts";
+import { fileDigest } from "../../core/manifest.ts";
+import { formatBytes } from "../../core/sizes.ts";
+import { referenceOf, type Run } from "../app.ts";
+import { kernelDocument, sizeOf } from "../documents.ts";
+import { renderFields } from "../table.ts";
+import type { InstalledKernel } from "../../store/kernel-store.ts";
+
+interface Options {
+  readonly arch?: string;
+}
+
+/** `kernel show` and `kernel path`. */
+export function addKernelShow(kernel: Command, run: Run): void {
+  kernel
+    .command("show")
+    .alias("inspect")
+    .summary("show an installed kernel, or an entry of the catalog")
+    .description("Show what is known of a kernel: where it came from, where it is, and its files.")
+    .argument("<name>", "NAME[:ARCH][@VERSION|@sha256:HEX]")
+    .option("--arch <arch>", "the architecture, when it is not this machine's")
+    .action(
+      run(async (app, names, options: Options) => {
+        const { openStore } = await import("../../ops/context.ts");
+        const { showKernel } = await import("../../ops/show.ts");
+        const reference = referenceOf(app, names[0] ?? "", options.arch);
+        const {
+          kernel: installed,
+          entry,
+          images,
+        } = showKernel(app.context, await openStore(app.context, "read"), reference);
+        const json = {
+          name: reference.name,
+          arch: reference.arch,
+          installed:
+            installed === undefined
+              ? null
+              : { ...kernelDocument(installed), ...contents(installed) },
+          images,
+          entry: entry ?? null,
+        };
+        const fields: (readonly [string, string])[] = [
+          ["name", reference.name],
+          ["arch", reference.arch],
+          ...(installed === undefined ? [] : installedFields(installed)),
+          ...(images.length === 0 ? [] : [["images", images.join(", ")] as const]),
+          ...(entry === undefined
+            ? [["catalog", "not in the catalog"] as const]
+            : ([
+                [
+                  "catalog",
+                  `Linux ${entry.kernel_version}, ${formatBytes(entry.size_bytes)} to download`,
+                ],
+                ["catalog sha256", entry.tarball_sha256],
+                ["catalog url", entry.tarball_url],
+                ["description", entry.description],
+              ] as const)),
+          ...(installed === undefined
+            ? [["installed", `no; to install it: banger kernel pull ${names[0] ?? ""}`] as const]
+            : []),
+        ];
+        return { json, text: renderFields(app.output, fields) };
+      }),
+    );
+
+  kernel
+    .command("path")
+    .summary("print where a kernel, or a part of it, is")
+    .description("Print the absolute path of an installed kernel's folder, or of one of its parts.")
+    .argument("<name>", "NAME[:ARCH][@VERSION|@sha256:HEX]")
+    .argument("[part]", "vmlinux, initrd or modules")
+    .option("--arch <arch>", "the architecture, when it is not this machine's")
+    .action(
+      run(async (app, names, options: Options) => {
+        const { openStore } = await import("../../ops/context.ts");
+        const { findKernel } = await import("../../ops/find-kernel.ts");
+        const reference = referenceOf(app, names[0] ?? "", options.arch);
+        const installed = findKernel(app.context, await openStore(app.context, "read"), reference);
+        const found = partPath(installed, names[1]);
+        return { json: { path: found }, text: found };
+      }),
+    );
+}
+
+function contents(kernel: InstalledKernel): Readonly<Record<string, unknown>> {
+  const { files, links, tarball_url, catalog_serial } = kernel.manifest;
+  return { tarball_url: tarball_url ?? null, catalog_serial: catalog_serial ?? null, files, links };
+}
+
+function installedFields(kernel: InstalledKernel): (readonly [string, string])[] {
+  const { manifest } = kernel;
+  const origin =
+    manifest.source === "import"
+      ? "imported here"
+      : `catalog ${manifest.catalog_serial ?? "?"}, ${manifest.tarball_url ?? ""}`;
+  const modules = manifest.files.filter((file) => file.path.startsWith(`${bundleNames.modules}/`));
+  const parts = manifest.files
+    .filter((file) => !file.path.startsWith(`${bundleNames.modules}/`))
+    .map((file) => [file.path, `${formatBytes(file.size_bytes)}, sha256 ${file.sha256}`] as const);
+  return [
+    ["distro", manifest.distro],
+    ["version", manifest.kernel_version],
+    ["installed", `${manifest.installed_at}, ${formatBytes(sizeOf(kernel))}`],
+    ["path", kernel.directory],
+    ["from", origin],
+    ...(manifest.tarball_sha256 === undefined
+      ? []
+      : [["tarball sha256", manifest.tarball_sha256] as const]),
+    ...parts,
+    ...(modules.length === 0 ? [] : [["modules", `${modules.length} files`] as const]),
+  ];
+}
+
+function partPath(kernel: InstalledKernel, part: string | undefined): string {
+  switch (part) {
+    case undefined:
+      return kernel.directory;
+    case "vmlinux":
+      return path.join(kernel.directory, bundleNames.kernel);
+    case "initrd":
+    case "initrd.img":
+      if (fileDigest(kernel.manifest, bundleNames.initrd) !== undefined) {
+        return path.join(kernel.directory, bundleNames.initrd);
+      }
+      throw new BangerError("not-found", `${kernel.name} has no initrd: its drivers are built in`);
+    case "modules":
+      if (kernel.manifest.files.some((file) => file.path.startsWith(`${bundleNames.modules}/`))) {
+        return path.join(kernel.directory, bundleNames.modules);
+      }
+      throw new BangerError("not-found", `${kernel.name} has no modules: its drivers are built in`);
+    default:
+      throw new BangerError("usage", `${JSON.stringify(part)} is not a part of a kernel`, {
+        hint: "the parts are vmlinux, initrd and modules",
+      });
+  }
+}

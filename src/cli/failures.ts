@@ -1,0 +1,47 @@
+import { CommanderError, type Command } from "commander";
+import { BangerError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+import type { Output } from "./output.ts";
+
+/** The error to report for whatever was thrown. */
+export function asFailure(error: unknown): BangerError {
+  if (error instanceof BangerError) return error;
+  if (error instanceof CommanderError) return usageFailure(error);
+  const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new BangerError("failed", `something unforeseen happened: ${words}`, {
+    hint: "please report it, with the command that you ran and what --verbose says",
+    cause: error,
+  });
+}
+
+/** What commander finds wrong with a command line, in banger's words. */
+function usageFailure(error: CommanderError): BangerError {
+  const [first = "", ...rest] = error.message.split("\n");
+  const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
+  const message = first.replace(/^error: /, "").replace(/\.$/, "");
+  const hint =
+    suggestion === undefined ? "banger help explains each command" : `did you mean ${suggestion}?`;
+  return new BangerError("usage", message.replaceAll("'", ""), { hint, cause: error });
+}
+
+/** The error for a word that is no command of `parent`. */
+export function unknownCommand(parent: Command, word: string): BangerError {
+  const names = parent.commands.flatMap((command) => [command.name(), ...command.aliases()]);
+  const meant = nearest(word, names);
+  const path = parent.parent === null ? "banger" : `banger ${parent.name()}`;
+  return new BangerError("usage", `${path} has no command ${JSON.stringify(word)}`, {
+    hint:
+      meant === undefined
+        ? `see which there are: ${parent.parent === null ? "banger help" : `banger help ${parent.name()}`}`
+        : `did you mean ${path} ${meant}?`,
+  });
+}
+
+/** Prints what led to an error, for `--verbose`. */
+export function explain(failure: BangerError, output: Output): void {
+  let cause = failure.cause;
+  while (cause instanceof Error) {
+    output.note(`because: ${cause.message}`);
+    cause = cause.cause;
+  }
+}

@@ -1,0 +1,87 @@
+import { escapeControls } from "../core/escape.ts";
+import { formatBytes } from "../core/sizes.ts";
+import { monotonicMs } from "../io/clock.ts";
+import type { Progress } from "../ops/context.ts";
+import type { Output } from "./output.ts";
+
+const redrawMs = 100;
+
+/** Puts what an operation reports into words: a live line on a terminal, a line a stage elsewhere. */
+export class ProgressLine {
+  readonly #output: Output;
+  #startedMs = 0;
+  #startBytes = 0;
+  #drawnMs = 0;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  readonly report = (progress: Progress): void => {
+    switch (progress.kind) {
+      case "bytes":
+        this.#bytes(progress.name, progress.stage, progress.doneBytes, progress.totalBytes);
+        return;
+      case "download":
+        this.#startedMs = monotonicMs();
+        this.#startBytes = progress.resumedBytes;
+        this.#output.note(
+          `${progress.name}: downloading ${formatBytes(progress.totalBytes)} from ${escapeControls(progress.source)}${
+            progress.resumedBytes > 0 ? `, going on at ${formatBytes(progress.resumedBytes)}` : ""
+          }`,
+        );
+        return;
+      case "stage":
+        this.#startedMs = monotonicMs();
+        this.#startBytes = 0;
+        this.#output.note(`${progress.name}: ${stageWords[progress.stage]}`);
+        return;
+      case "waiting":
+        this.#output.note(`${progress.name}: waiting for ${escapeControls(progress.holder)}`);
+        return;
+      case "retry":
+        this.#output.note(
+          `${progress.name}: ${escapeControls(progress.failure.message)}; trying again in ${(progress.delayMs / 1000).toFixed(1)} s`,
+        );
+        return;
+      case "source-failed":
+        this.#output.warn(
+          `${progress.name}: ${escapeControls(progress.source)} is no help: ${escapeControls(progress.failure.message)}`,
+        );
+        return;
+      case "damaged":
+        this.#output.warn(`${progress.name}: the installed files are damaged; installing it again`);
+        return;
+      case "left-out":
+        this.#output.note(
+          `${progress.name}: left out ${progress.paths.join(", ")}: links to where the kernel was built`,
+        );
+        return;
+    }
+  };
+
+  #bytes(name: string, stage: keyof typeof liveWords, doneBytes: number, totalBytes: number): void {
+    if (!this.#output.isLive) return;
+    const nowMs = monotonicMs();
+    if (nowMs - this.#drawnMs < redrawMs) return;
+    this.#drawnMs = nowMs;
+    const percent = totalBytes === 0 ? 100 : Math.floor((100 * doneBytes) / totalBytes);
+    const elapsedS = (nowMs - this.#startedMs) / 1000;
+    const rate = (doneBytes - this.#startBytes) / Math.max(elapsedS, 0.001);
+    const left = rate > 0 ? Math.ceil((totalBytes - doneBytes) / rate) : 0;
+    this.#output.draw(
+      `${name}: ${liveWords[stage]} ${percent} % of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(rate))}/s, ${left} s left`.slice(
+        0,
+        (this.#output.columns ?? 80) - 1,
+      ),
+    );
+  }
+}
+
+const stageWords = {
+  verify: "verifying",
+  unpack: "verified; unpacking",
+  install: "installing",
+} as const;
+
+const liveWords = { download: "downloading", unpack: "unpacking", verify: "verifying" } as const;

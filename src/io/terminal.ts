@@ -1,0 +1,74 @@
+import * as fs from "node:fs";
+import { createInterface } from "node:readline/promises";
+import tty from "node:tty";
+import { BangerError } from "../core/errors.ts";
+import { errnoOf, fileError } from "./files.ts";
+
+/** Standard output or standard error. */
+export type Stream = "stdout" | "stderr";
+
+const descriptors = { stdout: 1, stderr: 2 } as const;
+
+/** The reader of our standard output has gone away; there is nobody left to tell anything. */
+export class ReaderGone extends Error {}
+
+/**
+ * Writes all of `text`, waiting for a slow reader.
+ *
+ * @throws {ReaderGone} when a pipe was closed at the other end.
+ * @throws {BangerError} `io`, `no-space`.
+ */
+export function writeTo(stream: Stream, text: string): void {
+  const bytes = Buffer.from(text);
+  let written = 0;
+  while (written < bytes.length) {
+    try {
+      written += fs.writeSync(descriptors[stream], bytes, written);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EAGAIN") waitBriefly();
+      else if (errno === "EPIPE" || errno === "EBADF") throw new ReaderGone(errno);
+      else throw fileError(`cannot write to ${stream}`, error);
+    }
+  }
+}
+
+function waitBriefly(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+}
+
+/** Whether a person looks at the stream, on something that understands control sequences. */
+export function isTerminal(
+  stream: Stream | "stdin",
+  variables: Readonly<Record<string, string | undefined>>,
+): boolean {
+  const descriptor = stream === "stdin" ? 0 : descriptors[stream];
+  return tty.isatty(descriptor) && variables["TERM"] !== "dumb";
+}
+
+/** The width of the terminal in columns; undefined when the stream is none. */
+export function columnsOf(stream: Stream): number | undefined {
+  if (!tty.isatty(descriptors[stream])) return undefined;
+  const columns = process[stream].columns;
+  return columns > 0 ? columns : undefined;
+}
+
+/**
+ * Asks a question on standard error and reads one line from the terminal.
+ *
+ * @throws the signal's reason.
+ */
+export async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await lines.question(question, { signal })).trim();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof Error && error.name === "AbortError") {
+      throw new BangerError("interrupted", "interrupted");
+    }
+    throw error;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,233 @@
+import { BangerError } from "../core/errors.ts";
+import { daysSince } from "../io/clock.ts";
+import { freeBytes, lookThrough } from "../io/files.ts";
+import { findProgram, kvmState } from "../io/host.ts";
+import { checkProxy, describeProxy } from "../io/proxy.ts";
+import { trustedRoots } from "../io/tls-roots.ts";
+import { ImageStore } from "../store/images.ts";
+import { KernelStore } from "../store/kernel-store.ts";
+import { needsSweep } from "../store/transaction.ts";
+import type { Context } from "./context.ts";
+import { listImages } from "./image-inspect.ts";
+import { listInstalled } from "./list.ts";
+
+/** What one look at the machine found. */
+export interface Diagnosis {
+  /** What was looked at, as a stable word for programs. */
+  readonly check:
+    | "state-folder"
+    | "disk"
+    | "kernels"
+    | "images"
+    | "catalog"
+    | "proxy"
+    | "certificates"
+    | "kvm"
+    | "qemu"
+    | "firecracker";
+  readonly ok: boolean;
+  readonly message: string;
+  /** What to do; always there when `ok` is false. */
+  readonly fix?: string | undefined;
+}
+
+const lowDiskBytes = 2 ** 30;
+const oldCatalogDays = 90;
+
+/** Looks at everything that banger needs of the machine. Reads only, and never throws for what it finds. */
+export function diagnose(context: Context): Diagnosis[] {
+  return [
+    ...stateFolder(context),
+    ...catalog(context),
+    network(context),
+    certificates(context),
+    kvm(),
+    program(
+      context,
+      "qemu",
+      qemuName(context),
+      `apt-get install qemu-system-${qemuPackage(context)}`,
+    ),
+    program(
+      context,
+      "firecracker",
+      "firecracker",
+      "put the firecracker release binary on PATH (github.com/firecracker-microvm/firecracker/releases)",
+    ),
+  ];
+}
+
+function stateFolder(context: Context): Diagnosis[] {
+  const { environment } = context;
+  try {
+    const store = KernelStore.open(environment, "read");
+    const root = store.layout.root;
+    const exists = lookThrough(root) !== undefined;
+    const folder: Diagnosis = needsSweep(store, environment.uid)
+      ? {
+          check: "state-folder",
+          ok: false,
+          message: `${root} holds what a killed banger left`,
+          fix: "any command that reads the store clears it up: banger kernel list",
+        }
+      : {
+          check: "state-folder",
+          ok: true,
+          message: exists ? `${root} is safe to use` : `${root} will be made by the first pull`,
+        };
+    return [folder, disk(root), ...kernels(context, store), images(context, store)];
+  } catch (error) {
+    return [problem("state-folder", error)];
+  }
+}
+
+function disk(root: string): Diagnosis {
+  let existing = root;
+  while (lookThrough(existing) === undefined) existing = existing.replace(/\/[^/]*$/, "") || "/";
+  const free = freeBytes(existing);
+  const message = `${(free / 2 ** 30).toFixed(1)} GiB free for kernels`;
+  return free >= lowDiskBytes
+    ? { check: "disk", ok: true, message }
+    : { check: "disk", ok: false, message, fix: "free some space: banger kernel gc" };
+}
+
+function kernels(context: Context, store: KernelStore): Diagnosis[] {
+  try {
+    const listed = listInstalled(context, store);
+    const damaged = listed.flatMap(({ kernel }) =>
+      "damage" in kernel ? [problem("kernels", kernel.damage)] : [],
+    );
+    const outdated = listed.filter(({ standing }) => standing === "outdated");
+    if (outdated.length > 0) {
+      const names = outdated.map(({ kernel }) => kernel.slot).join(" ");
+      damaged.push({
+        check: "kernels",
+        ok: false,
+        message: `outdated: ${names}`,
+        fix: `banger kernel pull ${outdated.map(({ kernel }) => `${kernel.name}:${kernel.arch}`).join(" ")}`,
+      });
+    }
+    if (damaged.length > 0) return damaged;
+    return [{ check: "kernels", ok: true, message: `${listed.length} installed, all readable` }];
+  } catch (error) {
+    return [problem("kernels", error)];
+  }
+}
+
+function images(context: Context, store: KernelStore): Diagnosis {
+  try {
+    const listed = listImages(store, ImageStore.open(context.environment, "read"));
+    const broken = listed.find((image) => image.problem !== undefined);
+    if (broken?.problem !== undefined) return problem("images", broken.problem);
+    return { check: "images", ok: true, message: `${listed.length} registered, all complete` };
+  } catch (error) {
+    return problem("images", error);
+  }
+}
+
+function catalog(context: Context): Diagnosis[] {
+  try {
+    const { serial, updated, entries } = context.catalog();
+    const days = daysSince(updated);
+    const message = `catalog ${serial} of ${updated}, ${entries.length} kernels`;
+    if (days <= oldCatalogDays) return [{ check: "catalog", ok: true, message }];
+    return [
+      {
+        check: "catalog",
+        ok: false,
+        message: `${message}, is ${Math.floor(days)} days old`,
+        fix: "install the newest release of banger: each carries the catalog of its day",
+      },
+    ];
+  } catch (error) {
+    return [problem("catalog", error)];
+  }
+}
+
+function network(context: Context): Diagnosis {
+  const { variables } = context.environment;
+  const url = "https://kernels.thaloco.com/";
+  try {
+    checkProxy(url, variables);
+  } catch (error) {
+    return problem("proxy", error);
+  }
+  const proxy = describeProxy(url, variables);
+  return {
+    check: "proxy",
+    ok: true,
+    message: proxy === undefined ? "no proxy is set" : `downloads go through ${proxy}`,
+  };
+}
+
+function certificates(context: Context): Diagnosis {
+  try {
+    const roots = trustedRoots(context.environment.variables);
+    if (roots !== undefined && roots.length > 0) {
+      return {
+        check: "certificates",
+        ok: true,
+        message: "the system's certificate authorities are used",
+      };
+    }
+    return {
+      check: "certificates",
+      ok: false,
+      message: "the system names no certificate authorities; those built into banger are used",
+      fix: "apt-get install ca-certificates",
+    };
+  } catch (error) {
+    return problem("certificates", error);
+  }
+}
+
+function kvm(): Diagnosis {
+  switch (kvmState()) {
+    case "usable":
+      return { check: "kvm", ok: true, message: "/dev/kvm opens" };
+    case "forbidden":
+      return {
+        check: "kvm",
+        ok: false,
+        message: "/dev/kvm is there, but you may not open it",
+        fix: "sudo usermod -aG kvm $USER, then log in again",
+      };
+    case "absent":
+      return {
+        check: "kvm",
+        ok: false,
+        message: "there is no /dev/kvm: microVMs will not start here",
+        fix: "turn on virtualisation in the firmware, or nested virtualisation on the host",
+      };
+  }
+}
+
+function qemuName(context: Context): string {
+  return context.environment.hostArch === "x86_64" ? "qemu-system-x86_64" : "qemu-system-aarch64";
+}
+
+function qemuPackage(context: Context): string {
+  return context.environment.hostArch === "x86_64" ? "x86" : "arm";
+}
+
+function program(
+  context: Context,
+  check: "qemu" | "firecracker",
+  name: string,
+  fix: string,
+): Diagnosis {
+  const file = findProgram(name, context.environment.variables);
+  return file === undefined
+    ? { check, ok: false, message: `${name} is not on PATH`, fix }
+    : { check, ok: true, message: file };
+}
+
+function problem(check: Diagnosis["check"], error: unknown): Diagnosis {
+  if (!(error instanceof BangerError)) throw error;
+  return {
+    check,
+    ok: false,
+    message: error.message,
+    fix: error.hint ?? "see the message; then run banger doctor again",
+  };
+}

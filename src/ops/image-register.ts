@@ -1,0 +1,128 @@
+import path from "node:path";
+import { BangerError } from "../core/errors.ts";
+import { firecrackerConfig } from "../core/firecracker-config.ts";
+import type { ImageRecord } from "../core/image-record.ts";
+import type { ImageName } from "../core/kernel-name.ts";
+import type { Reference } from "../core/reference.ts";
+import {
+  fileSystemHeadBytes,
+  identifyFileSystem,
+  type RootFileSystem,
+} from "../core/root-file-system.ts";
+import { now } from "../io/clock.ts";
+import { lookThrough, readHead } from "../io/files.ts";
+import type { ImageStore } from "../store/images.ts";
+import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import { change, type Context } from "./context.ts";
+import { findKernel } from "./find-kernel.ts";
+
+export interface RegisterInput {
+  readonly name: ImageName;
+  readonly rootfs: string;
+  readonly kernel: Reference;
+  readonly bootArgs: string | undefined;
+  readonly readOnly: boolean;
+  /** Hold this very build, also through later pulls. A reference with `@` does so by itself. */
+  readonly pin: boolean;
+  /** Replace an image of that name. */
+  readonly force: boolean;
+}
+
+export interface RegisterResult {
+  readonly record: ImageRecord;
+  readonly kernel: InstalledKernel;
+  readonly outcome: "registered" | "replaced" | "current";
+}
+
+/**
+ * Joins a root filesystem with an installed kernel under a name.
+ *
+ * @throws {BangerError} `not-found`, when the kernel is not installed; `wrong-image`, when the root
+ * filesystem is none that a kernel mounts; `refused`, when the name is taken; `usage`, `io`.
+ */
+export async function registerImage(
+  context: Context,
+  kernels: KernelStore,
+  images: ImageStore,
+  input: RegisterInput,
+): Promise<RegisterResult> {
+  const rootfs = path.resolve(input.rootfs);
+  const fileSystem = requireFileSystem(rootfs);
+  return change(context, kernels, `registering ${input.name}`, (transaction) => {
+    const kernel = findKernel(context, kernels, input.kernel);
+    const pinned = input.pin || input.kernel.build !== undefined;
+    requireBootArgs(input, kernel, rootfs);
+    const record: ImageRecord = {
+      version: 1,
+      name: input.name,
+      rootfs,
+      file_system: fileSystem,
+      read_only: input.readOnly,
+      kernel: { name: kernel.name, arch: kernel.arch, pinned },
+      ...(input.bootArgs === undefined ? {} : { boot_args: input.bootArgs }),
+      registered_at: now(),
+    };
+    const before = images.find(input.name);
+    const heldBefore = transaction.pins.find(images.stateDir, input.name)?.tree;
+    const holds = pinned ? kernel.tree : undefined;
+    if (before !== undefined && isSame(before, record) && heldBefore === holds) {
+      return { record: before, kernel, outcome: "current" };
+    }
+    if (before !== undefined && !input.force) {
+      throw new BangerError("refused", `there is an image ${input.name} already`, {
+        hint: `replace it with --force, or remove it first: banger image rm ${input.name}`,
+      });
+    }
+    // The pin comes first: a record without its pin could lose its kernel.
+    transaction.pins.put({
+      version: 1,
+      image: input.name,
+      state_dir: images.stateDir,
+      kernel: { name: kernel.name, arch: kernel.arch },
+      ...(holds === undefined ? {} : { tree: holds }),
+    });
+    images.put(record);
+    return { record, kernel, outcome: before === undefined ? "registered" : "replaced" };
+  });
+}
+
+function requireFileSystem(rootfs: string): RootFileSystem {
+  const stats = lookThrough(rootfs);
+  if (stats === undefined) {
+    throw new BangerError("io", `cannot register ${rootfs}: no such file`, {
+      hint: "docs/rootfs.md tells where to get a root filesystem",
+    });
+  }
+  if (!stats.isFile() && !stats.isBlockDevice()) {
+    const what = stats.isDirectory() ? "a folder" : "neither a file nor a block device";
+    throw new BangerError("wrong-image", `${rootfs} is ${what}, not a root filesystem`, {
+      hint: "a folder becomes one by: mke2fs -t ext4 -d FOLDER rootfs.ext4 512M",
+    });
+  }
+  const fileSystem = identifyFileSystem(readHead(rootfs, fileSystemHeadBytes));
+  if (fileSystem !== undefined) return fileSystem;
+  throw new BangerError("wrong-image", `${rootfs} holds no root filesystem that banger knows`, {
+    hint: "ext2, ext3, ext4, squashfs, erofs, xfs and btrfs are known; the filesystem must begin at the first byte, so take it out of a disk image with partitions first",
+  });
+}
+
+/** Finds out now, not at the first boot, what Firecracker would refuse. */
+function requireBootArgs(input: RegisterInput, kernel: InstalledKernel, rootfs: string): void {
+  firecrackerConfig({
+    arch: kernel.arch,
+    kernelPath: kernel.treeDirectory,
+    rootfsPath: rootfs,
+    readOnly: input.readOnly,
+    bootArgs: input.bootArgs,
+    vcpuCount: 1,
+    memSizeMib: 128,
+  });
+}
+
+function isSame(a: ImageRecord, b: ImageRecord): boolean {
+  return timeless(a) === timeless(b);
+}
+
+function timeless(record: ImageRecord): string {
+  return JSON.stringify({ ...record, registered_at: "" });
+}
