@@ -5,6 +5,8 @@ import { BangerError } from "../src/core/errors.ts";
 import { parseKernelName } from "../src/core/kernel-name.ts";
 import { isKernelVersion, kernelLine } from "../src/core/kernel-version.ts";
 import { now } from "../src/io/clock.ts";
+import { commandLine, exit, setUmask } from "../src/io/process.ts";
+import { writeTo } from "../src/io/terminal.ts";
 import { checkCatalog, putEntry } from "../src/ops/catalog-edit.ts";
 import { packBundle } from "../src/ops/pack-bundle.ts";
 
@@ -101,11 +103,12 @@ async function run([command, ...args]: readonly string[]): Promise<string> {
   }
 }
 
+setUmask();
 try {
-  process.stdout.write(await run(process.argv.slice(2)));
+  writeTo("stdout", await run(commandLine()));
 } catch (error) {
   if (!(error instanceof BangerError)) throw error;
-  process.stderr.write(`banger-maint: error: ${error.message}\n`);
-  if (error.hint !== undefined) process.stderr.write(`hint: ${error.hint}\n`);
-  process.exitCode = error.exitCode;
+  writeTo("stderr", `banger-maint: error: ${error.message}\n`);
+  if (error.hint !== undefined) writeTo("stderr", `hint: ${error.hint}\n`);
+  exit(error.exitCode);
 }

@@ -4,8 +4,8 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 case $(uname -m) in
-  x86_64) package=bun-linux-x64 ;;
-  aarch64) package=bun-linux-aarch64 ;;
+  x86_64) package="bun-linux-x64" ;;
+  aarch64) package="bun-linux-aarch64" ;;
   *)
     echo "banger: error: Bun does not run on $(uname -m), only on x86_64 and aarch64" >&2
     exit 1

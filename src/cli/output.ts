@@ -1,9 +1,10 @@
-import picocolors from "picocolors";
+import { styleText } from "node:util";
 import { escapeControls } from "../core/escape.ts";
 import type { Environment } from "../io/environment.ts";
 import { columnsOf, isTerminal, writeTo } from "../io/terminal.ts";
 
-export type Colors = ReturnType<typeof picocolors.createColors>;
+/** Makes text stand out on a terminal; elsewhere the text stays as it is. */
+export type Paint = (style: "bold" | "red" | "yellow" | "green" | "cyan", text: string) => string;
 
 export interface OutputOptions {
   readonly json: boolean;
@@ -19,18 +20,18 @@ export interface OutputOptions {
 export class Output {
   readonly options: OutputOptions;
   /** For standard output. */
-  readonly colors: Colors;
+  readonly paint: Paint;
   /** Columns of the terminal that standard output is; undefined when it is none. */
   readonly columns: number | undefined;
   /** Whether a person watches standard error, so that progress may be drawn. */
   readonly isLive: boolean;
-  readonly #errorColors: Colors;
+  readonly #paintError: Paint;
 
   constructor(variables: Environment["variables"], options: OutputOptions) {
     this.options = options;
     const wanted = options.color && (variables["NO_COLOR"] ?? "") === "";
-    this.colors = picocolors.createColors(wanted && isTerminal("stdout", variables));
-    this.#errorColors = picocolors.createColors(wanted && isTerminal("stderr", variables));
+    this.paint = painter(wanted && isTerminal("stdout", variables));
+    this.#paintError = painter(wanted && isTerminal("stderr", variables));
     this.columns = columnsOf("stdout");
     this.isLive = isTerminal("stderr", variables) && !options.quiet && wanted;
   }
@@ -52,14 +53,14 @@ export class Output {
 
   /** Something that the user should know even with `--quiet`. */
   warn(text: string): void {
-    this.#say(`${this.#errorColors.yellow("warning:")} ${text}`);
+    this.#say(`${this.#paintError("yellow", "warning:")} ${text}`);
   }
 
   /** An error and, on lines of its own, what to do about it. */
   error(message: string, hint: string | undefined): void {
-    this.#say(`banger: ${this.#errorColors.red("error:")} ${escapeControls(message)}`);
+    this.#say(`banger: ${this.#paintError("red", "error:")} ${escapeControls(message)}`);
     for (const line of hint?.split("\n") ?? []) {
-      this.#say(`${this.#errorColors.cyan("hint:")} ${escapeControls(line)}`);
+      this.#say(`${this.#paintError("cyan", "hint:")} ${escapeControls(line)}`);
     }
   }
 
@@ -71,4 +72,10 @@ export class Output {
   #say(text: string): void {
     writeTo("stderr", this.isLive ? `\r\u001B[K${text}\n` : `${text}\n`);
   }
+}
+
+function painter(colorful: boolean): Paint {
+  return colorful
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_style, text) => text;
 }

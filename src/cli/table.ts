@@ -38,7 +38,7 @@ export function renderTable(
       .map((cell, index) => fit(cell, widths[index] ?? 0))
       .join(gap)
       .trimEnd();
-  const heading = output.colors.bold(line(columns.map((column) => column.heading)));
+  const heading = output.paint("bold", line(columns.map((column) => column.heading)));
   return [heading, ...cells.map(line)].join("\n");
 }
 
@@ -69,7 +69,7 @@ export function renderFields(
   const width = Math.max(...fields.map(([key]) => key.length)) + 1;
   return fields
     .map(
-      ([key, value]) => `${output.colors.bold(`${key}:`.padEnd(width))} ${escapeControls(value)}`,
+      ([key, value]) => `${output.paint("bold", `${key}:`.padEnd(width))} ${escapeControls(value)}`,
     )
     .join("\n");
 }

@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import path from "node:path";
 import { parseArch, type Arch } from "../core/arch.ts";
 import { BangerError } from "../core/errors.ts";
@@ -45,7 +44,7 @@ export function readEnvironment(): Environment {
   // The XDG specification wants relative paths there to be passed over.
   const xdg = stateHome?.startsWith("/") === true ? path.join(stateHome, "banger") : undefined;
   const stateDir = path.resolve(
-    value("BANGER_STATE_DIR") ?? xdg ?? path.join(homedir(), ".local/state/banger"),
+    value("BANGER_STATE_DIR") ?? xdg ?? path.join(homeOf(value("HOME")), ".local/state/banger"),
   );
   const catalogFile = value("BANGER_CATALOG");
   const hostArch = parseArch(process.arch);
@@ -67,6 +66,10 @@ export function readEnvironment(): Environment {
     uid: process.geteuid?.() ?? 0,
     sudoUser: value("SUDO_USER"),
   };
+}
+
+function homeOf(home: string | undefined): string {
+  return home ?? process.getBuiltinModule("node:os").userInfo().homedir;
 }
 
 function numberOf(text: string | undefined, name: string, fallback: number, max: number): number {

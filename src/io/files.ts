@@ -1,5 +1,4 @@
 import * as fs from "node:fs";
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { BangerError, type ErrorCode } from "../core/errors.ts";
 
@@ -240,7 +239,7 @@ export function isTemporaryName(name: string): boolean {
 
 /** 16 hexadecimal digits that nobody can guess. */
 export function randomName(): string {
-  return randomBytes(8).toString("hex");
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex");
 }
 
 /** Bytes that the user may still write on the filesystem of `directory`. @throws `io` */

@@ -1,12 +1,12 @@
 import { BangerError } from "../core/errors.ts";
 import { redactUrl } from "../core/redact.ts";
-import { describeProxy } from "./proxy.ts";
-import { trustedRoots } from "./tls-roots.ts";
+import { networkError } from "./network-error.ts";
 import type { PartFile } from "./part-file.ts";
+import { PassingFailure } from "./passing-failure.ts";
+import { trustedRoots } from "./tls-roots.ts";
+import { Watchdog } from "./watchdog.ts";
 
 const maxRedirects = 5;
-/** Slower than this over a whole time-out period counts as stalled: 1 KiB a second. */
-const minBytesPerSecond = 1024;
 
 export interface FetchOptions {
   /** What the catalog says; one byte more is an error. */
@@ -17,22 +17,6 @@ export interface FetchOptions {
   readonly userAgent: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onBytes: (doneBytes: number) => void;
-}
-
-/** A failure that may pass: worth another try. */
-export class PassingFailure extends BangerError {
-  /** What the server asked for, in milliseconds. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(
-    code: "network" | "timeout" | "verification-failed",
-    message: string,
-    cause?: unknown,
-    retryAfterMs?: number,
-  ) {
-    super(code, message, { cause });
-    this.retryAfterMs = retryAfterMs;
-  }
 }
 
 /**
@@ -90,7 +74,7 @@ async function attempt(
 ): Promise<string | undefined> {
   const origin = part.origin?.url === address ? part.origin : undefined;
   const resumes = origin !== undefined && part.sizeBytes < options.expectedBytes;
-  const watch = new Watchdog(options);
+  const watch = new Watchdog(options.timeoutMs, options.signal);
   try {
     const response = await fetch(url, {
       redirect: "manual",
@@ -126,7 +110,7 @@ async function attempt(
     await takeBody(response, part, watch, options);
     return undefined;
   } catch (error) {
-    throw watch.explain(url, error);
+    throw explain(url, error, watch, options);
   } finally {
     watch.stop();
   }
@@ -188,111 +172,12 @@ async function takeBody(
   }
 }
 
-/** Ends a request that is too slow, and tells its own abort from that of the user. */
-class Watchdog {
-  readonly #controller = new AbortController();
-  readonly #options: FetchOptions;
-  #timer: NodeJS.Timeout;
-  #windowBytes = 0;
-  #phase: "headers" | "body" = "headers";
-
-  constructor(options: FetchOptions) {
-    this.#options = options;
-    options.signal.throwIfAborted();
-    options.signal.addEventListener("abort", this.#onAbort, { once: true });
-    this.#timer = setTimeout(() => {
-      this.#tooSlow(`no answer within ${seconds(options.timeoutMs)}`);
-    }, options.timeoutMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** The headers are there: from now on bytes must flow. */
-  expectBody(): void {
-    clearTimeout(this.#timer);
-    this.#phase = "body";
-    const { timeoutMs } = this.#options;
-    const wanted = (timeoutMs / 1000) * minBytesPerSecond;
-    this.#timer = setInterval(() => {
-      if (this.#windowBytes < wanted) {
-        this.#tooSlow(`only ${this.#windowBytes} bytes within ${seconds(timeoutMs)}`);
-      }
-      this.#windowBytes = 0;
-    }, timeoutMs);
-  }
-
-  received(sizeBytes: number): void {
-    this.#windowBytes += sizeBytes;
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
-    // An answer that nobody will read must not keep the connection, or the process, alive.
-    this.#controller.abort();
-  }
-
-  /** The error to report for what `fetch` or the body threw. */
-  explain(url: string, error: unknown): unknown {
-    if (this.#options.signal.aborted) return this.#options.signal.reason;
-    if (error instanceof BangerError) return error;
-    const reason: unknown = this.#controller.signal.reason;
-    if (this.#controller.signal.aborted && reason instanceof PassingFailure) {
-      return new PassingFailure("timeout", `${redactUrl(url)}: ${reason.message}`, error);
-    }
-    return networkError(url, this.#phase, error, this.#options);
-  }
-
-  #tooSlow(message: string): void {
-    this.#controller.abort(new PassingFailure("timeout", message));
-  }
-
-  readonly #onAbort = (): void => {
-    this.#controller.abort(this.#options.signal.reason);
-  };
-}
-
-const seconds = (durationMs: number): string => `${durationMs / 1000} s`;
-
-const passingWords: ReadonlyMap<string, string> = new Map([
-  ["ECONNRESET", "the connection broke off"],
-  ["ECONNREFUSED", "the connection was refused"],
-  ["ConnectionRefused", "the connection was refused"],
-  ["ConnectionClosed", "the connection broke off"],
-  ["ENOTFOUND", "there is no such host"],
-  ["EAI_AGAIN", "the name could not be looked up"],
-  ["ETIMEDOUT", "the connection timed out"],
-  ["EPIPE", "the connection broke off"],
-  ["EPROTO", "the TLS handshake failed"],
-  ["ENETUNREACH", "the network is unreachable"],
-  ["EHOSTUNREACH", "the host is unreachable"],
-]);
-
-function networkError(
-  url: string,
-  phase: "headers" | "body",
-  error: unknown,
-  options: FetchOptions,
-): BangerError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  const proxy = describeProxy(url, options.environment);
-  const through = proxy === undefined ? "" : ` (through the proxy ${proxy})`;
-  const subject = `${redactUrl(url)}${through}`;
-  const words = passingWords.get(code);
-  if (words !== undefined || phase === "body") {
-    return new PassingFailure(
-      "network",
-      `${subject}: ${words ?? `the answer broke off (${code})`}`,
-      error,
-    );
-  }
-  if (/CERT|SIGNATURE|SIGNED|ISSUER|ALTNAME/.test(code)) {
-    return new BangerError("network", `${subject}: the certificate is not trusted (${code})`, {
-      hint: "a private certificate authority is named by SSL_CERT_FILE=/path/to/ca.pem",
-      cause: error,
-    });
-  }
-  return new BangerError("network", `${subject}: the request failed (${code})`, { cause: error });
+/** The error to report for what `fetch` or the body threw. */
+function explain(url: string, error: unknown, watch: Watchdog, options: FetchOptions): unknown {
+  if (options.signal.aborted) return options.signal.reason;
+  if (error instanceof BangerError) return error;
+  const { failure } = watch;
+  return failure === undefined
+    ? networkError(url, watch.phase, error, options.environment)
+    : new PassingFailure("timeout", `${redactUrl(url)}: ${failure.message}`, error);
 }

@@ -1,8 +1,8 @@
-import { createHash, type Hash } from "node:crypto";
 import * as fs from "node:fs";
 import * as v from "valibot";
-import { isSha256, type Sha256 } from "../core/sha256.ts";
+import type { Sha256 } from "../core/sha256.ts";
 import { fileError, guard, removeFile } from "./files.ts";
+import { Sha256Hash } from "./hash.ts";
 import { writeAll } from "./staged-tree.ts";
 
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = fs.constants;
@@ -25,7 +25,7 @@ export class PartFile {
   readonly #file: string;
   readonly #originFile: string;
   readonly #descriptor: number;
-  #hash: Hash;
+  #hash: Sha256Hash;
   #sizeBytes: number;
   #origin: PartOrigin | undefined;
 
@@ -33,7 +33,7 @@ export class PartFile {
     this.#file = file;
     this.#originFile = `${file}.origin`;
     this.#descriptor = descriptor;
-    this.#hash = createHash("sha256");
+    this.#hash = new Sha256Hash();
     this.#sizeBytes = 0;
     this.#origin = undefined;
   }
@@ -102,9 +102,7 @@ export class PartFile {
 
   /** The SHA-256 of the bytes so far; more may follow. */
   digest(): Sha256 {
-    const digest = this.#hash.copy().digest("hex");
-    if (!isSha256(digest)) throw new Error("a SHA-256 is 64 digits");
-    return digest;
+    return this.#hash.digest();
   }
 
   /** Closes the file and leaves it for a later run to continue. */
@@ -112,15 +110,19 @@ export class PartFile {
     fs.closeSync(this.#descriptor);
   }
 
-  /** Closes and removes the file. @throws {BangerError} `io`. */
+  /** Closes and removes the file. Never throws: what stays is a download to continue, or for gc. */
   remove(): void {
     fs.closeSync(this.#descriptor);
-    removeFile(this.#file);
-    removeFile(this.#originFile);
+    try {
+      removeFile(this.#file);
+      removeFile(this.#originFile);
+    } catch {
+      // The result, or the error, that led here is the one to report.
+    }
   }
 
   #reopenAtStart(): void {
-    this.#hash = createHash("sha256");
+    this.#hash = new Sha256Hash();
     this.#sizeBytes = 0;
   }
 

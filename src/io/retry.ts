@@ -1,5 +1,5 @@
 import { pause } from "./clock.ts";
-import { PassingFailure } from "./http.ts";
+import { PassingFailure } from "./passing-failure.ts";
 
 const firstDelayMs = 300;
 const maxDelayMs = 30_000;

@@ -1,10 +1,9 @@
-import { createHash, type Hash } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
 import { BangerError } from "../core/errors.ts";
 import { manifestFileName, type ManifestFile, type ManifestLink } from "../core/manifest.ts";
-import { isSha256 } from "../core/sha256.ts";
 import { directoryMode, errnoOf, fileError, fileMode, guard, removeTree } from "./files.ts";
+import { Sha256Hash } from "./hash.ts";
 import { lockExclusive, syncFileSystem, tryLock } from "./libc.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
@@ -20,7 +19,7 @@ interface OpenFolder {
 interface OpenFile {
   readonly path: string;
   readonly descriptor: number;
-  readonly hash: Hash;
+  readonly hash: Sha256Hash;
   sizeBytes: number;
 }
 
@@ -39,6 +38,7 @@ export class StagedTree {
   readonly #folders: string[] = [];
   #open: OpenFolder[] = [];
   #file: OpenFile | undefined;
+  #closed = false;
 
   private constructor(root: string, rootDescriptor: number) {
     this.#root = root;
@@ -93,7 +93,7 @@ export class StagedTree {
     const descriptor = this.#guard(filePath, () =>
       fs.openSync(this.#at(filePath), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode),
     );
-    this.#file = { path: filePath, descriptor, hash: createHash("sha256"), sizeBytes: 0 };
+    this.#file = { path: filePath, descriptor, hash: new Sha256Hash(), sizeBytes: 0 };
   }
 
   /** Adds bytes to the file that was begun. @throws `io`, `no-space` */
@@ -117,9 +117,7 @@ export class StagedTree {
         fs.closeSync(file.descriptor);
       }
     });
-    const sha256 = file.hash.digest("hex");
-    if (!isSha256(sha256)) throw new Error("a SHA-256 is 64 digits");
-    this.files.push({ path: file.path, size_bytes: file.sizeBytes, sha256 });
+    this.files.push({ path: file.path, size_bytes: file.sizeBytes, sha256: file.hash.digest() });
   }
 
   /**
@@ -171,20 +169,21 @@ export class StagedTree {
 
   /** Gives the lock and all descriptors back; the tree stays where it is, or where it was moved to. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     if (this.#file !== undefined) fs.closeSync(this.#file.descriptor);
     this.#file = undefined;
     this.#leaveTo(0);
     fs.closeSync(this.#rootDescriptor);
   }
 
-  /** Removes the tree and closes it. Never throws: what stays is swept by the next command. */
+  /** Removes the tree. Never throws: what stays is swept by the next command. */
   discard(): void {
     try {
       removeTree(this.#root);
     } catch {
       // The error that led here is the one to report.
     }
-    this.close();
   }
 
   #current(): OpenFile {

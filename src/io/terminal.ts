@@ -1,6 +1,4 @@
 import * as fs from "node:fs";
-import { createInterface } from "node:readline/promises";
-import tty from "node:tty";
 import { BangerError } from "../core/errors.ts";
 import { errnoOf, fileError } from "./files.ts";
 
@@ -43,12 +41,22 @@ export function isTerminal(
   variables: Readonly<Record<string, string | undefined>>,
 ): boolean {
   const descriptor = stream === "stdin" ? 0 : descriptors[stream];
-  return tty.isatty(descriptor) && variables["TERM"] !== "dumb";
+  return isTty(descriptor) && variables["TERM"] !== "dumb";
+}
+
+/** Asks the terminal only where there may be one: that module takes milliseconds to load. */
+function isTty(descriptor: number): boolean {
+  try {
+    if (!fs.fstatSync(descriptor).isCharacterDevice()) return false;
+  } catch {
+    return false;
+  }
+  return process.getBuiltinModule("node:tty").isatty(descriptor);
 }
 
 /** The width of the terminal in columns; undefined when the stream is none. */
 export function columnsOf(stream: Stream): number | undefined {
-  if (!tty.isatty(descriptors[stream])) return undefined;
+  if (!isTty(descriptors[stream])) return undefined;
   const columns = process[stream].columns;
   return columns > 0 ? columns : undefined;
 }
@@ -59,6 +67,7 @@ export function columnsOf(stream: Stream): number | undefined {
  * @throws the signal's reason.
  */
 export async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const { createInterface } = await import("node:readline/promises");
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return (await lines.question(question, { signal })).trim();

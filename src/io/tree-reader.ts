@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
-import { isSha256, type Sha256 } from "../core/sha256.ts";
+import type { Sha256 } from "../core/sha256.ts";
 import { errnoOf, fileError, guard } from "./files.ts";
+import { Sha256Hash } from "./hash.ts";
 
 const { O_NOFOLLOW, O_RDONLY } = fs.constants;
 const chunkBytes = 1 << 20;
@@ -95,7 +95,7 @@ export function readChunks(file: string, onChunk: (chunk: Uint8Array) => void): 
 
 /** The SHA-256 of a regular file; undefined when there is none of that name. @throws `io` */
 export function hashFile(file: string): Sha256 | undefined {
-  const hash = createHash("sha256");
+  const hash = new Sha256Hash();
   try {
     readChunks(file, (chunk) => hash.update(chunk));
   } catch (error) {
@@ -103,7 +103,5 @@ export function hashFile(file: string): Sha256 | undefined {
     if (errno === "ENOENT" || errno === "ELOOP" || errno === "EISDIR") return undefined;
     throw error;
   }
-  const digest = hash.digest("hex");
-  if (!isSha256(digest)) throw new Error("a SHA-256 is 64 digits");
-  return digest;
+  return hash.digest();
 }

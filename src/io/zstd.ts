@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { createZstdDecompress } from "node:zlib";
+
 import { BangerError } from "../core/errors.ts";
 import { ZstdFrames } from "../core/zstd-frames.ts";
 import { guard } from "./files.ts";
@@ -26,7 +26,9 @@ export async function* decompress(
 ): AsyncGenerator<Uint8Array, void> {
   checkFrames(descriptor, sizeBytes);
   const source = readChunks(descriptor, sizeBytes);
-  const decoder = createZstdDecompress({ chunkSize: chunkBytes });
+  const decoder = process
+    .getBuiltinModule("node:zlib")
+    .createZstdDecompress({ chunkSize: chunkBytes });
   const feed = (): void => {
     for (;;) {
       const next = source.next();

@@ -70,11 +70,12 @@ export async function importKernel(
     staged.seal(formatManifest(manifest));
     const result = await publish(context, store, input, staged, manifest);
     if (result.outcome === "current") staged.discard();
-    else staged.close();
     return result;
   } catch (error) {
     staged.discard();
     throw error;
+  } finally {
+    staged.close();
   }
 }
 
@@ -82,7 +83,13 @@ function refuseToReplace(
   installed: InstalledKernel | DamagedKernel | undefined,
   input: ImportInput,
 ): void {
-  if (input.force || installed === undefined || "damage" in installed) return;
+  if (installed === undefined) return;
+  if ("damage" in installed) {
+    // What banger did not put there, it does not take away.
+    if (installed.tree === undefined) throw installed.damage;
+    return;
+  }
+  if (input.force) return;
   if (installed.manifest.source === "import") return;
   throw new BangerError("refused", `${input.name} is a kernel from the catalog`, {
     hint: "import it under another name, or replace it with --force",

@@ -1,6 +1,7 @@
 import { findEntry, entryMatches, type Catalog, type CatalogEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { formatManifest, type Manifest } from "../core/manifest.ts";
+import { nearest } from "../core/nearest.ts";
 import type { Reference } from "../core/reference.ts";
 import { shortDigest } from "../core/sha256.ts";
 import { now } from "../io/clock.ts";
@@ -61,6 +62,9 @@ export async function pull(
   try {
     const since = store.current(entry.name, entry.arch);
     if (!options.force && isCurrent(since, entry)) return current(entry, since);
+    if (!options.force && isBuild(since, entry)) {
+      context.report({ kind: "damaged", name: entry.name });
+    }
     return await install(context, store, catalog, entry, options);
   } finally {
     lock.release();
@@ -72,12 +76,8 @@ export function requireEntry(catalog: Catalog, reference: Reference): CatalogEnt
   const { name, arch, build } = reference;
   const entry = findEntry(catalog, name, arch);
   if (entry === undefined) {
-    const elsewhere = catalog.entries.find((other) => other.name === name);
     throw new BangerError("not-found", `the catalog has no kernel ${name} for ${arch}`, {
-      hint:
-        elsewhere === undefined
-          ? "see what there is: banger kernel list --available --all-arch"
-          : `it has one for ${elsewhere.arch}: banger kernel pull ${name}:${elsewhere.arch}`,
+      hint: wayToEntry(catalog, reference),
     });
   }
   if (!entryMatches(entry, build)) {
@@ -90,14 +90,28 @@ export function requireEntry(catalog: Catalog, reference: Reference): CatalogEnt
   return entry;
 }
 
-function isCurrent(installed: Installed, entry: CatalogEntry): installed is InstalledKernel {
+function wayToEntry(catalog: Catalog, { name, arch }: Reference): string {
+  const elsewhere = catalog.entries.find((entry) => entry.name === name);
+  if (elsewhere !== undefined) {
+    return `it has one for ${elsewhere.arch}: banger kernel pull ${name}:${elsewhere.arch}`;
+  }
+  const here = catalog.entries.filter((entry) => entry.arch === arch).map((entry) => entry.name);
+  const meant = nearest(name, here);
+  return meant === undefined
+    ? "see what there is: banger kernel list --available --all-arch"
+    : `did you mean ${meant}?`;
+}
+
+function isBuild(installed: Installed, entry: CatalogEntry): installed is InstalledKernel {
   return (
     installed !== undefined &&
     "manifest" in installed &&
-    installed.manifest.source === "catalog" &&
-    installed.manifest.tarball_sha256 === entry.tarball_sha256 &&
-    isWhole(installed)
+    installed.manifest.tarball_sha256 === entry.tarball_sha256
   );
+}
+
+function isCurrent(installed: Installed, entry: CatalogEntry): installed is InstalledKernel {
+  return isBuild(installed, entry) && isWhole(installed);
 }
 
 function current(entry: CatalogEntry, kernel: InstalledKernel): PullResult {
@@ -110,7 +124,13 @@ function refuseToReplace(
   catalog: Catalog,
   options: PullOptions,
 ): void {
-  if (options.force || installed === undefined || "damage" in installed) return;
+  if (installed === undefined) return;
+  if ("damage" in installed) {
+    // What banger did not put there, it does not take away.
+    if (installed.tree === undefined) throw installed.damage;
+    return;
+  }
+  if (options.force) return;
   const { manifest } = installed;
   if (manifest.source === "import") {
     throw new BangerError("refused", `${entry.name} is a kernel that was imported here`, {
@@ -135,32 +155,40 @@ async function install(
   options: PullOptions,
 ): Promise<PullResult> {
   const part = PartFile.open(store.layout.part(entry.tarball_sha256));
-  let verified = false;
   try {
     requireSpace(store, entry, part.sizeBytes);
     await download(context, entry, part);
-    verified = true;
-    const staged = stage(store);
-    try {
-      context.report({ kind: "stage", name: entry.name, stage: "unpack" });
-      await unpackBundle(context, entry, part.descriptor, staged);
-      context.report({ kind: "stage", name: entry.name, stage: "install" });
-      staged.seal(formatManifest(manifestOf(entry, catalog, staged)));
-      const result = await publish(context, store, catalog, entry, staged, options);
-      staged.close();
-      part.remove();
-      return result;
-    } catch (error) {
-      staged.discard();
-      throw error;
-    }
+    const result = await unpackAndPublish(context, store, catalog, entry, part, options);
+    part.remove();
+    return result;
   } catch (error) {
-    // Bytes that are verified and still cannot be installed are no use to a later run, unless the
-    // disk or the user stopped this one.
-    const isBadBundle = error instanceof BangerError && error.exitCode === 4;
-    if (verified && isBadBundle) part.remove();
+    // Wrong bytes are no use to a later run; right ones are, once the disk or the user lets it.
+    if (error instanceof BangerError && error.exitCode === 4) part.remove();
     else part.close();
     throw error;
+  }
+}
+
+async function unpackAndPublish(
+  context: Context,
+  store: KernelStore,
+  catalog: Catalog,
+  entry: CatalogEntry,
+  part: PartFile,
+  options: PullOptions,
+): Promise<PullResult> {
+  const staged = stage(store);
+  try {
+    context.report({ kind: "stage", name: entry.name, stage: "unpack" });
+    await unpackBundle(context, entry, part.descriptor, staged);
+    context.report({ kind: "stage", name: entry.name, stage: "install" });
+    staged.seal(formatManifest(manifestOf(entry, catalog, staged)));
+    return await publish(context, store, catalog, entry, staged, options);
+  } catch (error) {
+    staged.discard();
+    throw error;
+  } finally {
+    staged.close();
   }
 }
 
@@ -204,10 +232,7 @@ function publish(
     // Somebody may have imported or pulled another build of that name in the meantime.
     const before = store.current(entry.name, entry.arch);
     refuseToReplace(before, entry, catalog, options);
-    const isSameBuild =
-      before !== undefined &&
-      "manifest" in before &&
-      before.manifest.tarball_sha256 === entry.tarball_sha256;
+    const isSameBuild = isBuild(before, entry);
     const slot = store.slotOf(entry.name, entry.arch);
     const label = shortDigest(entry.tarball_sha256);
     transaction.publish(staged, slot, label, isSameBuild ? "damaged" : "older");

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Arch } from "../core/arch.ts";
 import { parseImagePin, type ImagePin } from "../core/image-record.ts";
@@ -11,6 +10,7 @@ import {
   replaceFile,
   syncFolder,
 } from "../io/files.ts";
+import { Sha256Hash } from "../io/hash.ts";
 import { imageFile, type KernelsLayout } from "./layout.ts";
 
 const maxPinBytes = 64 * 1024;
@@ -74,7 +74,7 @@ export class Pins {
   }
 
   #file(stateDir: string, image: ImageName): string {
-    const folder = createHash("sha256").update(stateDir).digest("hex").slice(0, 16);
+    const folder = new Sha256Hash().update(stateDir).digest().slice(0, 16);
     return path.join(this.#layout.pins, `${folder}-${image}.json`);
   }
 }

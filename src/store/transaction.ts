@@ -61,14 +61,19 @@ export class Transaction {
     const tree = `${slot}-${label}-${randomName().slice(0, 8)}`;
     makeFolder(layout.trees);
     makeFolder(layout.previous);
-    rename(staged.root, layout.tree(tree));
-    syncFolder(layout.trees);
-    const before = this.#store.linkedTrees(slot).current;
+    const { current: before, previous } = this.#store.linkedTrees(slot);
     const isThere = before !== undefined && lookAt(layout.tree(before)) !== undefined;
-    if (isThere && replaces === "older") {
-      replaceLink(layout.previousLink(slot), path.join("..", ".store", before));
+    rename(staged.root, layout.tree(tree));
+    try {
+      syncFolder(layout.trees);
+      if (isThere && replaces === "older") {
+        replaceLink(layout.previousLink(slot), path.join("..", ".store", before));
+      }
+      replaceLink(layout.link(slot), path.join(".store", tree));
+    } catch (error) {
+      this.#takeBack(slot, before, previous, tree);
+      throw error;
     }
-    replaceLink(layout.link(slot), path.join(".store", tree));
     if (isThere && replaces === "damaged") {
       for (const pin of this.pins.list()) {
         if (pin.tree === before) this.pins.put({ ...pin, tree });
@@ -76,6 +81,25 @@ export class Transaction {
       this.#discardTree(before);
     }
     return tree;
+  }
+
+  /** After a publication that the disk refused: the links as they were, as far as the disk allows. */
+  #takeBack(
+    slot: string,
+    before: string | undefined,
+    previous: string | undefined,
+    tree: string,
+  ): void {
+    const { layout } = this.#store;
+    try {
+      if (before === undefined) removeFile(layout.link(slot));
+      else replaceLink(layout.link(slot), path.join(".store", before));
+      if (previous === undefined) removeFile(layout.previousLink(slot));
+      else replaceLink(layout.previousLink(slot), path.join("..", ".store", previous));
+      this.#discardTree(tree);
+    } catch {
+      // The disk fails; the error that led here is the one to report.
+    }
   }
 
   /** Makes the previous tree of a slot the current one, and the other way round. */

@@ -15,10 +15,10 @@ export function addDoctor(program: Command, run: Run): void {
         const { diagnose } = await import("../../ops/doctor.ts");
         const diagnoses = diagnose(app.context);
         const findings = diagnoses.filter((diagnosis) => !diagnosis.ok).length;
-        const { colors } = app.output;
+        const { paint } = app.output;
         const text = diagnoses
           .map((diagnosis) => {
-            const mark = diagnosis.ok ? colors.green("ok     ") : colors.yellow("finding");
+            const mark = diagnosis.ok ? paint("green", "ok     ") : paint("yellow", "finding");
             const line = `${mark} ${diagnosis.check}: ${escapeControls(diagnosis.message)}`;
             return diagnosis.fix === undefined
               ? line

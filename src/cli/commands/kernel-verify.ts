@@ -3,6 +3,7 @@ import { BangerError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/sizes.ts";
 import { referenceOf, type Run } from "../app.ts";
 import { forEachName } from "../each.ts";
+import type { InstalledKernel } from "../../store/kernel-store.ts";
 import type { VerifyResult } from "../../ops/verify.ts";
 
 interface Options {
@@ -28,7 +29,8 @@ export function addKernelVerify(kernel: Command, run: Run): void {
         const all = store.list().map((installed) => `${installed.name}:${installed.arch}`);
         if (names.length === 0 && all.length === 0) app.output.note("no kernels are installed");
         return forEachName(app, "kernels", names.length > 0 ? names : all, (name) => {
-          const installed = findKernel(app.context, store, referenceOf(app, name, options.arch));
+          const reference = referenceOf(app, name, options.arch);
+          const installed = readable(() => findKernel(app.context, store, reference));
           const result = verify(app.context, installed);
           const ok = result.findings.length === 0;
           const json = {
@@ -45,6 +47,16 @@ export function addKernelVerify(kernel: Command, run: Run): void {
         });
       }),
     );
+}
+
+/** A kernel whose manifest cannot be read does not verify. */
+function readable(find: () => InstalledKernel): InstalledKernel {
+  try {
+    return find();
+  } catch (error) {
+    if (!(error instanceof BangerError) || error.code !== "bad-state") throw error;
+    throw new BangerError("verification-failed", error.message, { hint: error.hint, cause: error });
+  }
 }
 
 function goodNews({ kernel, checkedBytes }: VerifyResult): string {

@@ -1,0 +1,138 @@
+# banger: the kernel catalog for Firecracker microVMs. `make` alone lists the targets.
+
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# npm runs no install scripts (.npmrc), so node_modules/.bin/bun is a stub: this is the real one.
+MACHINE := $(shell uname -m)
+BUN_PACKAGE := bun-linux-$(if $(filter aarch64,$(MACHINE)),aarch64,x64)
+BUN := node_modules/@oven/$(BUN_PACKAGE)/bin/bun
+BIN := node_modules/.bin
+# What npm itself writes at the end of an installation.
+INSTALLED := node_modules/.package-lock.json
+
+MAIN := bin/banger.ts
+SOURCES := $(shell find bin src catalog -type f) package.json package-lock.json tsconfig.json
+COMPILE = $(BUN) build --compile --minify --format=esm --sourcemap=none \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	--define BANGER_COMMIT='"$(shell cat build/commit)"' $(MAIN)
+
+QUICKSTART_TOOLS := mke2fs busybox-static
+TEST_TOOLS := bash busybox-static bzip2 flock git gzip losetup lz4 lzop mke2fs mkfs.btrfs mkfs.erofs \
+	mkfs.xfs mksquashfs mount nginx openssl qemu-system-x86_64 readelf script setpriv shellcheck \
+	strace tar unshare xfs_io xz zstd
+
+.PHONY: help
+help: ## List the targets
+	@sed -nE 's/^([a-z_-]+):.*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: quickstart
+quickstart: require-quickstart build ## Build banger and do its main job on the kernel in bundles/
+	@scripts/quickstart.sh
+
+.PHONY: build
+build: build/banger ## Build the executable build/banger for this machine
+
+.PHONY: build-all
+build-all: build/banger-linux-x64 build/banger-linux-x64-baseline build/banger-linux-arm64 ## Build for x86_64, x86_64 without AVX2, and arm64
+
+.PHONY: test
+test: require-test check build ## Run everything that CI runs
+	@scripts/run-tests.sh
+
+.PHONY: faults
+faults: require-test build ## Print the table of faults and how banger answers each
+	@FAULTS_TABLE=1 $(BUN) test --timeout 120000 ./test/e2e/faults
+
+.PHONY: check
+check: check-types check-lint check-format check-imports check-unused check-catalog lint-shell ## Check all that needs no build: types, lint, format, imports, unused code, catalog, shell
+
+.PHONY: check-types
+check-types: node_modules ## Check the types; src/core without any platform's
+	$(BIN)/tsc -p src/core
+	$(BIN)/tsc -p .
+
+.PHONY: check-lint
+check-lint: node_modules ## Lint, with the rules that know the types
+	$(BIN)/oxlint --deny-warnings
+
+.PHONY: check-format
+check-format: node_modules ## Check the formatting
+	$(BIN)/oxfmt --check
+
+.PHONY: check-imports
+check-imports: node_modules ## Check who imports whom, and the other rules of the house
+	@$(BUN) test ./test/house
+
+.PHONY: check-unused
+check-unused: node_modules ## Look for unused files, exports and dependencies
+	$(BIN)/knip
+
+.PHONY: check-catalog
+check-catalog: node_modules ## Hold catalog/catalog.json and bundles/ to every rule
+	@scripts/banger-maint check-catalog
+
+.PHONY: lint-shell
+lint-shell: ## Run shellcheck on the shell scripts
+	@scripts/require.sh shellcheck
+	shellcheck --severity=warning $(shell grep -lE '^#!/bin/(ba)?sh' scripts/* .ci/run)
+
+.PHONY: format
+format: node_modules ## Format the sources
+	$(BIN)/oxfmt
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf build
+
+.PHONY: require-quickstart
+require-quickstart:
+	@scripts/require.sh $(QUICKSTART_TOOLS)
+
+.PHONY: require-test
+require-test:
+	@scripts/require.sh $(TEST_TOOLS)
+
+.PHONY: node_modules
+node_modules: $(INSTALLED)
+
+$(INSTALLED): package-lock.json
+	@scripts/require.sh node npm
+	npm ci --no-progress
+	@touch $@
+	@$(BUN) --version >/dev/null || { \
+		echo "banger: error: Bun does not run on this machine" >&2; \
+		echo "hint: it needs glibc and, on x86_64, a CPU with SSE4.2 (2008 or newer; AVX2 is not needed)" >&2; \
+		echo "hint: build on another machine: make build-all; the executables have the same needs" >&2; \
+		exit 1; }
+
+# Changes only when the commit does, so that --version tells the truth and nothing is built twice.
+.PHONY: FORCE
+build/commit: FORCE
+	@mkdir -p build
+	@scripts/commit.sh > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# Each is built aside and then moved into place: whoever runs build/banger meanwhile sees a whole one.
+# Bytecode is for the very build of the JavaScript engine that made it, so only for our own architecture.
+# Since Bun 1.4 there is one x86_64 build, which needs no AVX2: -baseline is the same runtime by another name.
+build/banger: $(SOURCES) build/commit $(INSTALLED)
+	@mkdir -p build/tmp/host
+	$(COMPILE) --bytecode --outfile build/tmp/host/banger
+	@mv build/tmp/host/banger $@
+
+build/banger-linux-x64 build/banger-linux-x64-baseline build/banger-linux-arm64: build/banger-linux-%: $(SOURCES) build/commit $(INSTALLED)
+	@mkdir -p build/tmp/$*
+	runtime=$$(scripts/bun-runtime.sh bun-linux-$(if $(filter arm64,$*),aarch64,x64)) && \
+	$(COMPILE) $(BYTECODE_$*) --target=bun-linux-$* --compile-executable-path="$$runtime" \
+		--outfile build/tmp/$*/banger
+	@mv build/tmp/$*/banger $@
+
+ifeq ($(MACHINE),aarch64)
+BYTECODE_arm64 := --bytecode
+else
+BYTECODE_x64 := --bytecode
+BYTECODE_x64-baseline := --bytecode
+endif

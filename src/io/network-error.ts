@@ -1,0 +1,51 @@
+import { BangerError } from "../core/errors.ts";
+import { redactUrl } from "../core/redact.ts";
+import { PassingFailure } from "./passing-failure.ts";
+import { describeProxy } from "./proxy.ts";
+
+const passingWords: ReadonlyMap<string, string> = new Map([
+  ["ECONNRESET", "the connection broke off"],
+  ["ECONNREFUSED", "the connection was refused"],
+  ["ConnectionRefused", "the connection was refused"],
+  ["ConnectionClosed", "the connection broke off"],
+  ["ENOTFOUND", "there is no such host"],
+  ["EAI_AGAIN", "the name could not be looked up"],
+  ["ETIMEDOUT", "the connection timed out"],
+  ["EPIPE", "the connection broke off"],
+  ["EPROTO", "the TLS handshake failed"],
+  ["ENETUNREACH", "the network is unreachable"],
+  ["EHOSTUNREACH", "the host is unreachable"],
+]);
+
+/**
+ * What went wrong on the way to a server, in words.
+ *
+ * @param phase whether the headers had arrived.
+ * @param error what `fetch` or its body threw.
+ */
+export function networkError(
+  url: string,
+  phase: "headers" | "body",
+  error: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+): BangerError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  const proxy = describeProxy(url, environment);
+  const through = proxy === undefined ? "" : ` (through the proxy ${proxy})`;
+  const subject = `${redactUrl(url)}${through}`;
+  const words = passingWords.get(code);
+  if (words !== undefined || phase === "body") {
+    return new PassingFailure(
+      "network",
+      `${subject}: ${words ?? `the answer broke off (${code})`}`,
+      error,
+    );
+  }
+  if (/CERT|SIGNATURE|SIGNED|ISSUER|ALTNAME/.test(code)) {
+    return new BangerError("network", `${subject}: the certificate is not trusted (${code})`, {
+      hint: "a private certificate authority is named by SSL_CERT_FILE=/path/to/ca.pem",
+      cause: error,
+    });
+  }
+  return new BangerError("network", `${subject}: the request failed (${code})`, { cause: error });
+}

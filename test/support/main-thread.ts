@@ -1,0 +1,91 @@
+/** Faults at the calls of banger's main thread: the one that writes and publishes what it installs. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ChildResult, RunningChild } from "./child.ts";
+import { assertNoBugShown, bangerExecutable, type Sandbox } from "./sandbox.ts";
+import { mutatingSyscalls, parseStraceLog, type TracedCall } from "./strace.ts";
+
+/** One call of the main thread, to be hit by `when=N`. */
+export interface CallPoint {
+  readonly syscall: string;
+  readonly when: number;
+  /** Its arguments and result as strace prints them. */
+  readonly text: string;
+}
+
+export interface MainThreadRun {
+  readonly result: ChildResult;
+  readonly calls: readonly TracedCall[];
+}
+
+/**
+ * Runs banger under strace, without `-f`: only the main thread is traced, so that `when=N` counts its
+ * calls alone and an injected error hits no wake-up of a helper thread of the runtime.
+ *
+ * @param rules what strace takes after `inject=`: `rename:signal=KILL:when=2`
+ * @throws if banger shows a stack trace or an internal error, or after the time limit
+ */
+export async function bangerOnMainThread(
+  sandbox: Sandbox,
+  args: readonly string[],
+  rules: readonly string[] = [],
+): Promise<MainThreadRun> {
+  const folder = mkdtempSync(join(tmpdir(), "banger-strace-"));
+  try {
+    const log = join(folder, "log");
+    const child = new RunningChild({
+      file: "/usr/bin/strace",
+      args: [...straceWords(log, rules), "--", bangerExecutable(), ...args],
+      env: sandbox.environment,
+      cwd: sandbox.work,
+      check: (result) => assertNoBugShown(args, result),
+    });
+    const result = await child.done;
+    // The parser wants the thread in front of each line, which strace leaves out when there is one.
+    const lines = readFileSync(log, "utf8").replaceAll(/^(?=.)/gm, "1 ");
+    return { result, calls: parseStraceLog(lines).filter((call) => call.syscall !== "execve") };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function straceWords(log: string, rules: readonly string[]): string[] {
+  const ruled = rules.flatMap((rule) => rule.replace(/:.*$/, "").split(","));
+  const traced = new Set(["execve", "openat", "close", ...mutatingSyscalls, ...ruled]);
+  const names = [...traced].map((name) => `?${name}`).join(",");
+  return [
+    ["-y", "-s", "64", "-o", log, "-e", `trace=${names}`],
+    rules.flatMap((rule) => ["-e", `inject=${rule}`]),
+  ].flat();
+}
+
+/**
+ * The calls that change something below `folder`, in order: mutating ones, and those that make a
+ * file. A path below /proc/self/fd counts as below it: that is how staging is written.
+ */
+export function changesBelow(calls: readonly TracedCall[], folder: string): readonly CallPoint[] {
+  return calls
+    .filter(({ text }) => text.includes(folder) || text.includes("/proc/self/fd/"))
+    .filter(({ syscall, text }) => syscall !== "openat" || text.includes("O_CREAT"))
+    .filter(({ syscall }) => syscall !== "close")
+    .map(({ syscall, ordinal, text }) => ({ syscall, when: ordinal, text }));
+}
+
+/** The closings of what was written or synced below `folder`, in order. */
+export function closingsBelow(calls: readonly TracedCall[], folder: string): readonly CallPoint[] {
+  const open = new Set<string>();
+  const points: CallPoint[] = [];
+  for (const { syscall, ordinal, text } of calls) {
+    const descriptor = /^\d+<[^>]*>/.exec(text)?.[0];
+    if (descriptor === undefined || !descriptor.includes(folder)) {
+      continue;
+    }
+    if (syscall !== "close") {
+      open.add(descriptor);
+    } else if (open.delete(descriptor)) {
+      points.push({ syscall, when: ordinal, text });
+    }
+  }
+  return points;
+}
