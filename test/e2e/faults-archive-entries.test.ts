@@ -1,8 +1,14 @@
-/** Faults 4 to 7: kinds, duplicates, headers and limits. */
-import { bundleTar, testRefusals } from "../support/bad-pull.ts";
+/** Faults 4 to 6: kinds, duplicates and headers. */
+import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundleTar, PullMachine, testRefusals } from "../support/bad-pull.ts";
+import { snapshotOf } from "../support/snapshot.ts";
 import {
+  type TarFields,
   bytes,
-  concat,
+  gnuMagic,
   tarDirectory,
   tarFile,
   tarPax,
@@ -11,11 +17,11 @@ import {
 } from "../support/tar-builder.ts";
 
 const link = (name: string, target: string) => tarSymlink(`modules/${name}`, target);
-const file = (name: string, content: string | Uint8Array = "x") =>
-  tarFile(`modules/${name}`, content);
+const file = (name: string, content: string | Uint8Array = "x", overrides: TarFields = {}) =>
+  tarFile(`modules/${name}`, content, overrides);
 
 /** An entry of this type at modules/x, with nothing else about it that is wrong. */
-const typed = (type: string, more: object = {}) =>
+const typed = (type: string, more: TarFields = {}) =>
   bundleTar(tarRaw({ name: "modules/x", type, ...more }));
 
 testRefusals(4, [
@@ -109,6 +115,14 @@ testRefusals(5, [
     make: () => bundleTar(file("x/y")),
   },
 ]);
+
+test.concurrent("row 5: names that differ in case only are two files", async () => {
+  await using machine = await PullMachine.start();
+  machine.offer({ tar: bundleTar(file("xt_dscp.ko", "match"), file("xt_DSCP.ko", "target")) });
+  await machine.expectInstalled(5, "xt_dscp.ko beside xt_DSCP.ko");
+  expect(readFileSync(join(machine.kernel, "modules/xt_dscp.ko"), "utf8")).toBe("match");
+  expect(readFileSync(join(machine.kernel, "modules/xt_DSCP.ko"), "utf8")).toBe("target");
+});
 
 const numbered = (size: string) => bundleTar(tarRaw({ name: "modules/x", size }));
 
@@ -212,3 +226,28 @@ testRefusals(6, [
     make: () => bundleTar(tarRaw({ name: "modules/x", size: 1 }), bytes("xy".padEnd(512, "\0"))),
   },
 ]);
+
+test.concurrent("row 6: what is installed is what GNU tar unpacks", async () => {
+  await using machine = await PullMachine.start();
+  const tar = bundleTar(
+    tarFile("kernel.config", "", gnuMagic),
+    tarPax([["mtime", "1700000000.5"]]),
+    tarDirectory("modules/d"),
+    tarPax([["path", `modules/d/${"n".repeat(200)}`]]),
+    file("short", "x".repeat(513)),
+    tarRaw({ name: "no-slash", prefix: "modules", type: "5", mode: 0o755 }),
+    tarPax([["linkpath", "../".repeat(2) + "modules/d"]]),
+    link("d/link", "short"),
+    file("no-slash/old", "y".repeat(512), { type: "\0" }),
+    tarPax([["size", "3"]]),
+    file("sized", "abc"),
+  );
+  machine.offer({ tar });
+  await machine.expectInstalled(6, "pax headers that agree with what follows");
+  const unpacked = mkdtempSync(join(machine.folder, "gnu-tar-"));
+  const gnuTar = spawnSync("tar", ["-xf", "-", "-C", unpacked], { input: tar, encoding: "utf8" });
+  expect([gnuTar.status, gnuTar.stderr]).toEqual([0, ""]);
+  expect(snapshotOf(machine.kernel, { leaveOut: /^manifest\.json$/ })).toEqual(
+    snapshotOf(unpacked),
+  );
+});

@@ -1,14 +1,9 @@
 /** Faults 1 to 3: names that lead outside, and links. */
-import { bundleTar, testRefusals } from "../support/bad-pull.ts";
-import {
-  bytes,
-  concat,
-  tarDirectory,
-  tarFile,
-  tarPax,
-  tarRaw,
-  tarSymlink,
-} from "../support/tar-builder.ts";
+import { expect, test } from "bun:test";
+import { readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { bundleTar, PullMachine, testRefusals } from "../support/bad-pull.ts";
+import { tarDirectory, tarFile, tarPax, tarRaw, tarSymlink } from "../support/tar-builder.ts";
 
 const link = (name: string, target: string) => tarSymlink(`modules/${name}`, target);
 const file = (name: string, content: string | Uint8Array = "x") =>
@@ -213,3 +208,11 @@ testRefusals(3, [
       ),
   },
 ]);
+
+test.concurrent("row 3: links within the tree, over 40 of them, are installed as they are", async () => {
+  await using machine = await PullMachine.start();
+  machine.offer({ tar: bundleTar(...chain(40), link("top", ".."), link("k", "top/./vmlinux")) });
+  await machine.expectInstalled(3, "a chain of 40 links, and a link to the top");
+  expect(readlinkSync(join(machine.kernel, "modules/l40"))).toBe("l39");
+  expect(readlinkSync(join(machine.kernel, "modules/k"))).toBe("top/./vmlinux");
+});

@@ -17,7 +17,8 @@ interface Key {
 
 /** The rows of the table whose first column is called `column`, in the section under `heading`. */
 function rowsOf(heading: string, column: string): readonly (readonly string[])[] {
-  const section = documentation.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? "";
+  const section =
+    documentation.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? "";
   const lines = section.split("\n");
   const start = lines.findIndex((line) => line.startsWith(`| ${column} |`));
   if (start === -1) throw new Error(`docs/formats/cli.md has no table of ${column} in ${heading}`);

@@ -3,8 +3,11 @@ import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorCode } from "../../src/core/errors.ts";
+import { runChild } from "./child.ts";
 import { recordFault } from "./fault-table.ts";
 import {
+  assertNoBugShown,
+  bangerExecutable,
   type BundleEntry,
   type BundleOptions,
   type ChildResult,
@@ -94,6 +97,18 @@ export class PullMachine extends Sandbox {
     return this.banger(["kernel", "pull", kernelName, "--json"], options);
   }
 
+  /** Pulls in a shell that did something first, such as `umask 077`. */
+  pullAfter(preparation: string): Promise<ChildResult> {
+    const args = ["kernel", "pull", kernelName, "--json"];
+    return runChild({
+      file: "/bin/bash",
+      args: ["-c", `${preparation}; exec "$@"`, "bash", bangerExecutable(), ...args],
+      env: this.environment,
+      cwd: this.work,
+      check: (result) => assertNoBugShown(args, result),
+    });
+  }
+
   /** Pulls what was offered: it must be refused, and nothing must come of it. */
   async expectRefusal(
     fault: Fault & { readonly row: number },
@@ -124,7 +139,11 @@ export class PullMachine extends Sandbox {
   }
 
   /** Pulls what was offered, which must be installed, and hold nothing that `kernel verify` minds. */
-  async expectInstalled(row: number, name: string, pull = (): Promise<ChildResult> => this.pull()) {
+  async expectInstalled(
+    row: number,
+    name: string,
+    pull = (): Promise<ChildResult> => this.pull(),
+  ): Promise<void> {
     const outside = this.#outside();
     const result = await pull();
     expect(result.stderr).not.toContain("error");
