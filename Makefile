@@ -15,7 +15,7 @@ INSTALLED := node_modules/.package-lock.json
 
 MAIN := bin/banger.ts
 SOURCES := $(shell find bin src catalog -type f) package.json package-lock.json tsconfig.json
-COMPILE = $(BUN) build --compile --minify --format=esm --sourcemap=none \
+COMPILE = $(BUN) build --compile --minify --splitting --format=esm --sourcemap=none \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	--define BANGER_COMMIT='"$(shell cat build/commit)"' $(MAIN)
 
@@ -44,7 +44,7 @@ test: require-test check build ## Run everything that CI runs
 
 .PHONY: faults
 faults: require-test build ## Print the table of faults and how banger answers each
-	@FAULTS_TABLE=1 $(BUN) test --timeout 120000 ./test/e2e/faults
+	@FAULTS_TABLE=1 $(BUN) test --timeout 120000 $(addprefix ./,$(wildcard test/e2e/faults*.test.ts))
 
 .PHONY: check
 check: check-types check-lint check-format check-imports check-unused check-catalog lint-shell ## Check all that needs no build: types, lint, format, imports, unused code, catalog, shell
@@ -99,9 +99,7 @@ require-test:
 node_modules: $(INSTALLED)
 
 $(INSTALLED): package-lock.json
-	@scripts/require.sh node npm
-	npm ci --no-progress
-	@touch $@
+	scripts/install-packages.sh
 	@$(BUN) --version >/dev/null || { \
 		echo "banger: error: Bun does not run on this machine" >&2; \
 		echo "hint: it needs glibc and, on x86_64, a CPU with SSE4.2 (2008 or newer; AVX2 is not needed)" >&2; \

@@ -59,14 +59,3 @@ function malformed(text: string, reason: string): BangerError {
     hint: "a reference is NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX], like generic-6.12 or generic-6.12:arm64@6.12.117",
   });
 }
-
-/** The reference as it would be typed; the architecture only when it is not `hostArch`. */
-export function formatReference(reference: Reference, hostArch: Arch): string {
-  const arch = reference.arch === hostArch ? "" : `:${reference.arch}`;
-  return `${reference.name}${arch}${formatBuild(reference.build)}`;
-}
-
-function formatBuild(build: BuildSelector | undefined): string {
-  if (build === undefined) return "";
-  return build.by === "version" ? `@${build.version}` : `@sha256:${build.sha256}`;
-}

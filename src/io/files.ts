@@ -147,17 +147,6 @@ export function makeFolder(directory: string, mode: number = directoryMode): voi
   );
 }
 
-/** Makes a folder that must not be there yet. @returns false when something of that name exists */
-export function claimFolder(directory: string, mode: number): boolean {
-  try {
-    fs.mkdirSync(directory, { mode });
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") return false;
-    throw fileError(`cannot make the folder ${directory}`, error);
-  }
-}
-
 /** Makes the entries of a folder durable. Not tried again after a failure. @throws `io` */
 export function syncFolder(directory: string): void {
   guard(`cannot make ${directory} durable`, () => {

@@ -8,7 +8,6 @@ export const lockShared = 1;
 export const lockExclusive = 2;
 
 const lockNonBlocking = 4;
-const lockUnlock = 8;
 
 interface Libc {
   readonly flock: (descriptor: number, operation: number) => number;
@@ -42,11 +41,6 @@ export function tryLock(
   kind: typeof lockShared | typeof lockExclusive,
 ): boolean {
   return libc().flock(descriptor, kind | lockNonBlocking) === 0;
-}
-
-/** Gives a lock back before the descriptor is closed. */
-export function unlock(descriptor: number): void {
-  libc().flock(descriptor, lockUnlock);
 }
 
 /**

@@ -66,7 +66,7 @@ test.concurrent("row 7: a file 64 levels deep is installed", async () => {
 });
 
 // The store puts a path of its own before each name: what then cannot be opened must not be installed.
-test.failing("row 7: a name that is just not too long is refused, or can be verified", async () => {
+test.concurrent("row 7: a name that is just not too long is refused, or can be verified", async () => {
   await using machine = await PullMachine.start();
   machine.offer({ tar: deep(18, 250, "x".repeat(4096 - 8 - 16 * 251)) });
   const { exitCode } = await machine.pull();

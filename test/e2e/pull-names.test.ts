@@ -118,7 +118,13 @@ test("an empty catalog has nothing to recommend, and says where to look", async 
 });
 
 test("of several names each is done, and the first failure decides the exit code", async () => {
-  const cut = sandbox.bundle({ name: "cut-1.0", version: "1.0.1", entry: { size_bytes: 5 } });
+  sandbox.setEnv("BANGER_HTTP_RETRIES", "0");
+  const cut = sandbox.bundle({
+    name: "cut-1.0",
+    version: "1.0.1",
+    baseUrl: "https://127.0.0.1:1",
+    entry: { size_bytes: 5 },
+  });
   sandbox.writeCatalog([entry, cut, sandbox.bundle({ name: "last-1.0", version: "1.0.1" })]);
   const names = ["cut-1.0", "generic-6.12", "none-1.0", "last-1.0"];
   const document = documentOf(await pull(...names), 4);

@@ -1,12 +1,28 @@
 /** Stores with known kernels in them, and what may be found there after a fault. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { type BundleEntry, type BundleFiles, Sandbox, smallKernel } from "./sandbox.ts";
 import { snapshotOf } from "./snapshot.ts";
 
 export const kernelName = "generic-6.12";
+
+/** What a name leads to now, and what `kernel rollback` would lead it to: versions. */
+export interface Links {
+  readonly current?: string;
+  readonly previous?: string;
+}
 
 /** The files of a bundle of every kind of thing: image, initrd, modules in folders, a link. */
 export function bundleFilesOf(version: string): BundleFiles {
@@ -69,24 +85,50 @@ export class KernelSandbox extends Sandbox {
     };
   }
 
-  /**
-   * What the links of the kernels folder lead to, read without banger: link → version.
-   *
-   * @throws if one leads nowhere, or to a tree that is not to the last byte what its manifest and the
-   * bundle say
-   */
-  installed(): Readonly<Record<string, string>> {
-    const kernels = join(this.state, "kernels");
-    const found: Record<string, string> = {};
-    for (const folder of [kernels, join(kernels, ".previous")]) {
-      for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
-        const link = join(folder, name);
-        if (lstatSync(link).isSymbolicLink()) {
-          found[relative(kernels, link)] = this.#versionOf(join(folder, readlinkSync(link)));
-        }
+  /** Writes the files of a build into a new folder, as `kernel import` takes it. */
+  writeBuild(version: string, folder: string): void {
+    for (const [path, contents] of Object.entries(this.#files.get(version) ?? {})) {
+      const target = join(folder, path);
+      mkdirSync(dirname(target), { recursive: true });
+      if (typeof contents === "string" || contents instanceof Uint8Array) {
+        writeFileSync(target, contents);
+      } else {
+        symlinkSync(contents.link, target);
       }
     }
-    return found;
+  }
+
+  /**
+   * What the links of the kernels folder lead to, read without banger: the version of a build that is
+   * to the last byte what its bundle says, or a text that begins with `torn:`.
+   */
+  installed(): Links {
+    const kernels = join(this.state, "kernels");
+    const current = this.#behindLink(join(kernels, kernelName));
+    const previous = this.#behindLink(join(kernels, ".previous", kernelName));
+    return {
+      ...(current === undefined ? {} : { current }),
+      ...(previous === undefined ? {} : { previous }),
+    };
+  }
+
+  /** The same for a folder in the store. */
+  buildIn(tree: string): string {
+    const where = relative(this.state, tree);
+    if (!existsSync(tree)) return `torn: ${where} is not there`;
+    const there = snapshotOf(tree);
+    const version = manifestVersion(join(tree, "manifest.json"));
+    const files = this.#files.get(version);
+    if (files === undefined) return `torn: ${where} calls itself ${version}`;
+    const wanted = Object.entries(files);
+    for (const [path, contents] of wanted) {
+      const description = describe(contents);
+      if (there[path] !== description) {
+        return `torn: ${where}/${path} is ${there[path] ?? "missing"}, not ${description}`;
+      }
+    }
+    const count = Object.values(there).filter((text) => !text.startsWith("folder")).length;
+    return count === wanted.length + 1 ? version : `torn: ${where} has ${count} files`;
   }
 
   /** What a killed or failed command may leave for the next one to clear up: paths in the state folder. */
@@ -111,32 +153,13 @@ export class KernelSandbox extends Sandbox {
     return (existsSync(trees) ? readdirSync(trees) : []).filter((tree) => !linked.has(tree));
   }
 
-  #versionOf(tree: string): string {
-    const where = relative(this.state, tree);
-    if (!existsSync(tree)) {
-      throw new Error(`torn: a link leads to ${where}, which is not there`);
-    }
-    const there = snapshotOf(tree);
-    const version = manifestVersion(join(tree, "manifest.json"), where);
-    const files = this.#files.get(version);
-    if (files === undefined) {
-      throw new Error(`torn: ${where} says that it is ${version}`);
-    }
-    const wanted = Object.entries(files).map(([path, contents]) => [path, describe(contents)]);
-    for (const [path = "", description] of wanted) {
-      if (there[path] !== description) {
-        throw new Error(`torn: ${where}/${path} is ${there[path] ?? "missing"}, not ${description}`);
-      }
-    }
-    const count = Object.values(there).filter((text) => !text.startsWith("folder")).length;
-    if (count !== wanted.length + 1) {
-      throw new Error(`torn: ${where} has ${count} files, not ${wanted.length + 1}`);
-    }
-    return version;
+  #behindLink(link: string): string | undefined {
+    const isThere = lstatSync(link, { throwIfNoEntry: false }) !== undefined;
+    return isThere ? this.buildIn(join(dirname(link), readlinkSync(link))) : undefined;
   }
 }
 
-function manifestVersion(file: string, where: string): string {
+function manifestVersion(file: string): string {
   const text = existsSync(file) ? readFileSync(file, "utf8") : "nothing";
   try {
     const manifest: unknown = JSON.parse(text);
@@ -146,7 +169,7 @@ function manifestVersion(file: string, where: string): string {
   } catch {
     // told below
   }
-  throw new Error(`torn: ${where}/manifest.json holds ${JSON.stringify(text.slice(0, 40))}`);
+  return JSON.stringify(text.slice(0, 40));
 }
 
 function describe(contents: string | Uint8Array | { readonly link: string }): string {
@@ -159,6 +182,7 @@ function describe(contents: string | Uint8Array | { readonly link: string }): st
 
 function copyTree(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
+  if (!existsSync(from)) return;
   const { status, stderr } = spawnSync("/bin/cp", ["-a", from, to], { encoding: "utf8" });
   if (status !== 0) {
     throw new Error(`cp -a ${from} ${to} exited with ${String(status)}: ${stderr}`);

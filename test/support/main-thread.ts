@@ -72,20 +72,39 @@ export function changesBelow(calls: readonly TracedCall[], folder: string): read
     .map(({ syscall, ordinal, text }) => ({ syscall, when: ordinal, text }));
 }
 
-/** The closings of what was written or synced below `folder`, in order. */
-export function closingsBelow(calls: readonly TracedCall[], folder: string): readonly CallPoint[] {
-  const open = new Set<string>();
+/** The closings of files that were written in staging, in order. */
+export function closingsInStaging(calls: readonly TracedCall[]): readonly CallPoint[] {
+  const written = new Set<string>();
   const points: CallPoint[] = [];
   for (const { syscall, ordinal, text } of calls) {
-    const descriptor = /^\d+<[^>]*>/.exec(text)?.[0];
-    if (descriptor === undefined || !descriptor.includes(folder)) {
+    const descriptor = /^\d+<[^>]*\/\.staging\/[^>]*>/.exec(text)?.[0];
+    if (descriptor === undefined) {
       continue;
     }
-    if (syscall !== "close") {
-      open.add(descriptor);
-    } else if (open.delete(descriptor)) {
+    if (syscall === "write") {
+      written.add(descriptor);
+    } else if (syscall === "close" && written.delete(descriptor)) {
       points.push({ syscall, when: ordinal, text });
     }
   }
   return points;
+}
+
+/**
+ * The files and folders whose fsync failed and was then tried again without a change in between, as
+ * if the second try could tell what became of the bytes that the first one lost.
+ */
+export function repeatedSyncs(calls: readonly TracedCall[]): readonly string[] {
+  const failed = new Set<string>();
+  const repeated: string[] = [];
+  for (const { syscall, text } of calls) {
+    const path = /^\d+<([^>]*)>/.exec(text)?.[1];
+    if (/^(?:f|fdata)sync$/.test(syscall) && path !== undefined) {
+      if (failed.has(path)) repeated.push(path);
+      if (text.includes("= -1")) failed.add(path);
+    } else if (/^(?:rename|symlink|unlink)/.test(syscall)) {
+      for (const each of failed) if (text.includes(`"${each}/`)) failed.delete(each);
+    }
+  }
+  return repeated;
 }

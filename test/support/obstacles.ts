@@ -21,7 +21,7 @@ export function mountObstacle(): string | undefined {
 }
 
 /**
- * Declares a test that needs something of the machine. Where it is missing the test is skipped, with
+ * Declares a test, concurrent with its likes, that needs something of the machine. Where it is missing the test is skipped, with
  * the reason in its name; with `CI=true` it fails instead, so that no proof is left out in silence.
  *
  * @param obstacle why it cannot run, as {@link straceObstacle} says; `undefined` if it can.
@@ -33,7 +33,7 @@ export function testUnless(
   timeoutMs: number,
 ): void {
   if (obstacle === undefined) {
-    test(name, work, timeoutMs);
+    test.concurrent(name, work, timeoutMs);
   } else if (process.env["CI"] === "true") {
     test(name, () => {
       throw new Error(`this test must not be skipped in CI: ${obstacle}`);

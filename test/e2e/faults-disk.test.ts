@@ -1,0 +1,272 @@
+/** Fault 24: a disk that is full, or that fails, at any moment of a pull. */
+import { expect } from "bun:test";
+import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { basename, join } from "node:path";
+import { recordFault } from "../support/fault-table.ts";
+import { HttpServer, serve } from "../support/http-server.ts";
+import { bundleFilesOf, KernelSandbox, kernelName } from "../support/kernel-state.ts";
+import { LoopDevice } from "../support/loop-device.ts";
+import {
+  bangerOnMainThread,
+  type CallPoint,
+  changesBelow,
+  closingsInStaging,
+  repeatedSyncs,
+} from "../support/main-thread.ts";
+import { mountObstacle, straceObstacle, testUnless } from "../support/obstacles.ts";
+import {
+  type BundleFiles,
+  type ChildResult,
+  randomBytesOf,
+  smallKernel,
+} from "../support/sandbox.ts";
+import type { Snapshot } from "../support/snapshot.ts";
+
+const [older, newer] = ["6.12.1", "6.12.2"] as const;
+const pull = ["kernel", "pull", kernelName, "--json"];
+
+const failures = [
+  { errno: "EIO", code: "io", says: "input/output error" },
+  { errno: "ENOSPC", code: "no-space", says: "the disk is full" },
+  { errno: "EDQUOT", code: "no-space", says: "the disk quota is used up" },
+] as const;
+
+type Failure = (typeof failures)[number];
+
+for (const failure of failures) {
+  testUnless(
+    straceObstacle(),
+    `row 24: ${failure.errno} at any call of a pull that upgrades leaves the old kernel as it was`,
+    async () => {
+      await using sandbox = await machineWithOlder();
+      const putBack = sandbox.keepState();
+      const whole = await bangerOnMainThread(sandbox, pull);
+      expect(whole.result.exitCode).toBe(0);
+      const points = [
+        ...changesBelow(whole.calls, sandbox.state),
+        ...closingsInStaging(whole.calls),
+      ];
+      const names = new Set(points.map((point) => point.syscall));
+      for (const name of ["write", "fsync", "rename", "mkdir", "symlink", "openat", "close"]) {
+        expect(names).toContain(name);
+      }
+
+      const problems: string[] = [];
+      for (const point of points) {
+        putBack();
+        for (const problem of await failAt(sandbox, point, failure)) {
+          const where = `${point.syscall}(${point.text.replaceAll(sandbox.state, "$STATE")}`;
+          problems.push(`${failure.errno} at call ${point.when} of ${where}: ${problem}`);
+        }
+      }
+      expect(problems).toEqual([]);
+      const { errno, code } = failure;
+      const done = `${errno} at each of ${points.length} calls of a pull that upgrades`;
+      recordFault({ row: 24, done, exit: 1, code, store: "same" });
+    },
+    170_000,
+  );
+}
+
+/**
+ * Calls whose failure loses nothing: the label in a lock file, and the removal of locks and of the
+ * part file once the kernel is published.
+ */
+function mayFail({ syscall, text }: CallPoint): boolean {
+  return (
+    (/^(?:ftruncate|pwrite64|unlink)$/.test(syscall) && /\/\.locks?[/>"]/.test(text)) ||
+    (syscall === "unlink" && text.includes("/.parts/"))
+  );
+}
+
+/** Makes one call of the pull fail, and tells what is wrong with what comes of it. */
+async function failAt(
+  sandbox: KernelSandbox,
+  point: CallPoint,
+  failure: Failure,
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  const want = (holds: boolean, problem: string): void => {
+    if (!holds) problems.push(problem);
+  };
+  const before = storeOf(sandbox);
+  const rule = `${point.syscall}:error=${failure.errno}:when=${point.when}`;
+  const { result, calls } = await bangerOnMainThread(sandbox, pull, [rule]);
+  const hit = calls.filter((call) => call.injected);
+  want(
+    hit.length === 1 && hit[0]?.ordinal === point.when,
+    `another call was hit: ${hit.map((call) => call.text).join()}`,
+  );
+  if (mayFail(point)) {
+    want(result.exitCode === 0, `exit ${result.exitCode}: ${result.stdout}`);
+  } else {
+    want(result.exitCode === 1, `exit ${result.exitCode}`);
+    const { code, message } = errorOf(result);
+    want(code === failure.code, `the code is ${code}`);
+    want(message.includes(failure.says), `the message is ${message}`);
+    const list = await sandbox.banger(["kernel", "list"]);
+    want(list.exitCode === 0, `kernel list exits with ${list.exitCode}: ${list.stderr}`);
+    want(Bun.deepEquals(storeOf(sandbox), before), "the store is not as it was before");
+  }
+  want(sandbox.leftovers().length === 0, `it left ${sandbox.leftovers().join(", ")}`);
+  want(repeatedSyncs(calls).length === 0, `fsync again of ${repeatedSyncs(calls).join(", ")}`);
+
+  const verify = await sandbox.banger(["kernel", "verify"]);
+  want(verify.exitCode === 0, `kernel verify exits with ${verify.exitCode}: ${verify.stderr}`);
+  const again = await sandbox.banger(pull);
+  want(again.exitCode === 0, `the same again exits with ${again.exitCode}: ${again.stderr}`);
+  const links = sandbox.installed();
+  want(
+    links.current === newer && links.previous === older,
+    `the same again leaves ${JSON.stringify(links)}`,
+  );
+  return problems;
+}
+
+testUnless(
+  straceObstacle(),
+  "row 24: a failed syncfs, which stands for the fsync of many files, is not passed over",
+  async () => {
+    await using sandbox = await machineWithOlder((version) => ({
+      ...bundleFilesOf(version),
+      ...Object.fromEntries(
+        Array.from({ length: 20 }, (_, index) => [`modules/${version}/m${index}.ko`, `m${index}`]),
+      ),
+    }));
+    const before = storeOf(sandbox);
+    for (const { errno } of failures) {
+      const rules = [`syncfs:error=${errno}`];
+      const { result, calls } = await bangerOnMainThread(sandbox, pull, rules);
+      expect(calls.filter((call) => call.injected)).toHaveLength(1);
+      expect(result.exitCode).toBe(1);
+      expect(errorOf(result)).toMatchObject({ message: expect.stringContaining("durable") });
+      await expectOldKernel(sandbox, before);
+      recordFault({ row: 24, done: `${errno} of syncfs`, exit: 1, code: "io", store: "same" });
+    }
+    await sandbox.must(...pull);
+    expect(sandbox.installed()).toEqual({ current: newer, previous: older });
+  },
+  60_000,
+);
+
+/** A kernel of 3 MB that does not compress: tarball and tree need 6 MB. */
+const bigFiles = (version: string): BundleFiles => ({
+  vmlinux: smallKernel({ version, sizeBytes: version === older ? 8192 : 1_500_000 }),
+  "initrd.img": version === older ? "small" : randomBytesOf(version, 1_500_000),
+});
+
+testUnless(
+  mountObstacle(),
+  "row 24: a disk that is too small is found out before anything is downloaded",
+  async () => {
+    using device = LoopDevice.create("ext4", { sizeMib: 5 });
+    await using server = await HttpServer.start();
+    await using sandbox = await machineWithOlder(bigFiles, join(device.folder, "state"));
+    sandbox.useMirrors(server.url);
+    const before = storeOf(sandbox);
+    const result = await sandbox.banger(pull);
+    const { code, message } = errorOf(result);
+    expect({ exit: result.exitCode, code }).toEqual({ exit: 1, code: "no-space" });
+    expect(message).toMatch(/has \d+ bytes free, \d+ are needed/);
+    expect(server.requests).toEqual([]);
+    await expectOldKernel(sandbox, before);
+    recordFault({ row: 24, done: "a disk that is too small", exit: 1, code, store: "same" });
+  },
+  60_000,
+);
+
+for (const { when, leftBytes } of [
+  { when: "download", leftBytes: 1_000_000 },
+  { when: "unpacking", leftBytes: 4_000_000 },
+]) {
+  testUnless(
+    mountObstacle(),
+    `row 24: a disk that another program fills up during the ${when} leaves the old kernel as it was`,
+    async () => {
+      using device = LoopDevice.create("ext4", { sizeMib: 12 });
+      await using server = await HttpServer.start();
+      await using sandbox = await machineWithOlder(bigFiles, join(device.folder, "state"));
+      const tarball = sandbox.bundlePath(sandbox.offer(newer));
+      const full = Promise.withResolvers<void>();
+      server.on(`/${basename(tarball)}`, async (request) => {
+        await full.promise;
+        return serve(readFileSync(tarball))(request);
+      });
+      sandbox.useMirrors(server.url);
+      const before = storeOf(sandbox);
+
+      const child = sandbox.start(pull);
+      await server.waitForRequests(1); // by then it has looked how much is free
+      const ballast = join(device.folder, "ballast");
+      fill(ballast, leftBytes);
+      full.resolve();
+      const result = await child.done;
+      const { code, message } = errorOf(result);
+      expect({ exit: result.exitCode, code }).toEqual({ exit: 1, code: "no-space" });
+      expect(message).toContain(when === "download" ? ".part: the disk is full" : "/.staging/");
+      await expectOldKernel(sandbox, before);
+
+      rmSync(ballast);
+      await sandbox.must(...pull);
+      expect(sandbox.installed()).toEqual({ current: newer, previous: older });
+      const done = `a disk that fills up during the ${when}`;
+      recordFault({ row: 24, done, exit: 1, code, store: "same" });
+    },
+    60_000,
+  );
+}
+
+async function machineWithOlder(
+  filesOf?: (version: string) => BundleFiles,
+  state?: string,
+): Promise<KernelSandbox> {
+  const sandbox = new KernelSandbox({
+    ...(filesOf === undefined ? {} : { filesOf }),
+    ...(state === undefined ? {} : { state }),
+  });
+  sandbox.offer(older);
+  await sandbox.must(...pull);
+  sandbox.offer(newer);
+  return sandbox;
+}
+
+async function expectOldKernel(sandbox: KernelSandbox, before: Snapshot): Promise<void> {
+  await sandbox.must("kernel", "verify");
+  expect(storeOf(sandbox)).toEqual(before);
+  expect(sandbox.installed()).toEqual({ current: older });
+  expect(sandbox.leftovers()).toEqual([]);
+}
+
+/** All that matters of the store: not locks, downloads, or empty working folders. */
+function storeOf(sandbox: KernelSandbox): Snapshot {
+  return sandbox.snapshot({
+    withoutLocksAndParts: true,
+    leaveOut: /^kernels\/\.(?:staging|trash|previous)$/,
+  });
+}
+
+function errorOf({ stdout }: ChildResult): { readonly code: string; readonly message: string } {
+  const document: unknown = JSON.parse(stdout);
+  if (typeof document === "object" && document !== null && "error" in document) {
+    const { error } = document;
+    if (typeof error === "object" && error !== null && "code" in error && "message" in error) {
+      return { code: String(error.code), message: String(error.message) };
+    }
+  }
+  return { code: "none", message: "none" };
+}
+
+/** Writes a file until so much is left; as root, also what the file system keeps back for root. */
+function fill(file: string, leftBytes: number): void {
+  const descriptor = openSync(file, "wx");
+  const chunk = new Uint8Array(64 * 1024);
+  let sizeBytes = 0;
+  try {
+    for (;;) sizeBytes += writeSync(descriptor, chunk);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOSPC") throw error;
+    ftruncateSync(descriptor, sizeBytes - leftBytes);
+  } finally {
+    closeSync(descriptor);
+  }
+}
