@@ -13,7 +13,10 @@ export const bundleNames = {
 export const bundleLimits = {
   entries: 100_000,
   depth: 64,
-  nameBytes: 4096,
+  /** Half of PATH_MAX: the other half is for the path of the store. */
+  nameBytes: 2048,
+  /** PATH_MAX: of the target of a link, and of what following it expands to. */
+  pathBytes: 4096,
   componentBytes: 255,
   /** As Linux counts: following the link itself is the first hop. */
   linkHops: 40,
@@ -139,6 +142,11 @@ export class BundleTree {
 
 function nameComponents(path: string): readonly string[] {
   checkText(path, `name ${quoted(path)}`);
+  if (path.length > bundleLimits.nameBytes) {
+    throw unsafe(
+      `name ${quoted(path)} is ${path.length} bytes, expected at most ${bundleLimits.nameBytes}`,
+    );
+  }
   const components = path.split("/");
   if (components.length > bundleLimits.depth) {
     throw unsafe(
@@ -153,8 +161,8 @@ function nameComponents(path: string): readonly string[] {
 
 function checkText(text: string, what: string): void {
   if (text === "") throw unsafe(`${what} is empty`);
-  if (text.length > bundleLimits.nameBytes) {
-    throw unsafe(`${what} is ${text.length} bytes, expected at most ${bundleLimits.nameBytes}`);
+  if (text.length > bundleLimits.pathBytes) {
+    throw unsafe(`${what} is ${text.length} bytes, expected at most ${bundleLimits.pathBytes}`);
   }
   if (!/^[\x20-\x5b\x5d-\x7e]+$/.test(text)) {
     throw unsafe(`${what} has characters that are not printable ASCII, or a backslash`);
@@ -218,8 +226,8 @@ function resolve(link: LinkNode, depth: number): Resolution {
     if (hops > bundleLimits.linkHops) {
       throw unsafe(`${what} leads over more than ${bundleLimits.linkHops} links`);
     }
-    if (expandedBytes > bundleLimits.nameBytes) {
-      throw unsafe(`${what} expands to more than ${bundleLimits.nameBytes} bytes`);
+    if (expandedBytes > bundleLimits.pathBytes) {
+      throw unsafe(`${what} expands to more than ${bundleLimits.pathBytes} bytes`);
     }
   }
   link.resolution = { node, hops, expandedBytes };

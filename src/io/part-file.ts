@@ -5,7 +5,7 @@ import { fileError, guard, removeFile } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
 import { writeAll } from "./staged-tree.ts";
 
-const { O_CREAT, O_NOFOLLOW, O_RDWR } = fs.constants;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR } = fs.constants;
 const chunkBytes = 1 << 20;
 
 /** Which answer of which server the bytes so far are a prefix of. */
@@ -47,7 +47,8 @@ export class PartFile {
   static open(file: string): PartFile {
     let descriptor: number;
     try {
-      descriptor = fs.openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+      // Appending: after a restart the next byte must be the first, wherever reading had come to.
+      descriptor = fs.openSync(file, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
     } catch (error) {
       throw fileError(`cannot open ${file}`, error);
     }

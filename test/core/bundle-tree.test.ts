@@ -72,17 +72,17 @@ describe("names", () => {
     expect(refused(...chain(65))).toContain("65 levels deep");
   });
 
-  test("have at most 4096 bytes", () => {
+  test("have at most 2048 bytes", () => {
     const part = "n".repeat(251);
-    const parents = Array.from({ length: 16 }, (_, index) =>
+    const parents = Array.from({ length: 8 }, (_, index) =>
       directory(`modules${`/${part}`.repeat(index + 1)}`),
     );
     const longest = parents.at(-1)?.path ?? "";
-    expect(refused(...parents, file(`${longest}/${"n".repeat(4095 - longest.length)}`))).toBe(
+    expect(refused(...parents, file(`${longest}/${"n".repeat(2047 - longest.length)}`))).toBe(
       undefined,
     );
-    expect(refused(...parents, file(`${longest}/${"n".repeat(4096 - longest.length)}`))).toContain(
-      "4097 bytes, expected at most 4096",
+    expect(refused(...parents, file(`${longest}/${"n".repeat(2048 - longest.length)}`))).toContain(
+      "2049 bytes, expected at most 2048",
     );
   });
 });

@@ -159,7 +159,7 @@ testUnless(
   mountObstacle(),
   "row 24: a disk that is too small is found out before anything is downloaded",
   async () => {
-    using device = LoopDevice.create("ext4", { sizeMib: 5 });
+    using device = LoopDevice.create("ext4", { sizeMib: 6 });
     await using server = await HttpServer.start();
     await using sandbox = await machineWithOlder(bigFiles, join(device.folder, "state"));
     sandbox.useMirrors(server.url);
@@ -183,24 +183,21 @@ for (const { when, leftBytes } of [
     mountObstacle(),
     `row 24: a disk that another program fills up during the ${when} leaves the old kernel as it was`,
     async () => {
-      using device = LoopDevice.create("ext4", { sizeMib: 12 });
+      using device = LoopDevice.create("ext4", { sizeMib: 32 });
       await using server = await HttpServer.start();
       await using sandbox = await machineWithOlder(bigFiles, join(device.folder, "state"));
       const tarball = sandbox.bundlePath(sandbox.offer(newer));
-      const full = Promise.withResolvers<void>();
-      server.on(`/${basename(tarball)}`, async (request) => {
-        await full.promise;
-        return serve(readFileSync(tarball))(request);
-      });
+      const ballast = join(device.folder, "ballast");
+      const answer = serve(readFileSync(tarball));
+      const fillAndAnswer: typeof answer = (request) => {
+        fill(ballast, leftBytes); // by now banger has looked how much is free
+        return answer(request);
+      };
+      server.on(`/${basename(tarball)}`, fillAndAnswer, answer);
       sandbox.useMirrors(server.url);
       const before = storeOf(sandbox);
 
-      const child = sandbox.start(pull);
-      await server.waitForRequests(1); // by then it has looked how much is free
-      const ballast = join(device.folder, "ballast");
-      fill(ballast, leftBytes);
-      full.resolve();
-      const result = await child.done;
+      const result = await sandbox.banger(pull);
       const { code, message } = errorOf(result);
       expect({ exit: result.exitCode, code }).toEqual({ exit: 1, code: "no-space" });
       expect(message).toContain(when === "download" ? ".part: the disk is full" : "/.staging/");

@@ -38,6 +38,14 @@ async function register(name: string, options: RunOptions, ...flags: string[]): 
   documentOf(await run([...words, "--kernel-ref", "generic-6.12"], options));
 }
 
+/** Runs a command on a terminal, where somebody types an answer. */
+function answerTo(args: readonly string[], stdin: string): Promise<ChildResult> {
+  return sandbox.bangerOnTerminal(args, { stdin, timeoutMs: 20_000 });
+}
+
+/** The environment of somebody else's state folder. */
+const other = (): RunOptions => ({ env: { BANGER_STATE_DIR: join(sandbox.folder, "other") } });
+
 const trees = (): string[] => readdirSync(join(kernels, ".store"));
 
 describe("kernel rm", () => {
@@ -114,13 +122,13 @@ describe("kernel rm", () => {
 
   test("asks on a terminal, and does nothing without a yes", async () => {
     await pullBuilds("6.12.1");
-    const ask = (stdin: string): Promise<ChildResult> =>
-      sandbox.bangerOnTerminal(["kernel", "rm", "generic-6.12"], { stdin, timeoutMs: 20_000 });
+    const words = ["kernel", "rm", "generic-6.12"];
     for (const answer of ["\n", "n\n"]) {
-      expect(requireExit(await ask(answer), 1).stdout).toContain("Remove generic-6.12?");
+      const { stdout } = requireExit(await answerTo(words, answer), 1);
+      expect(stdout).toContain("Remove generic-6.12?");
       expect(trees()).toHaveLength(1);
     }
-    requireExit(await ask("y\n"));
+    requireExit(await answerTo(words, "y\n"));
     expect(trees()).toEqual([]);
   });
 
@@ -178,18 +186,14 @@ describe("kernel gc", () => {
 
   test("asks on a terminal before it removes anything", async () => {
     await pullBuilds("6.12.1", "6.12.2", "6.12.3");
-    const ask = (stdin: string): Promise<ChildResult> =>
-      sandbox.bangerOnTerminal(["kernel", "gc"], { stdin, timeoutMs: 20_000 });
-    requireExit(await ask("n\n"), 1);
+    requireExit(await answerTo(["kernel", "gc"], "n\n"), 1);
     expect(trees()).toHaveLength(3);
-    requireExit(await ask("y\n"));
+    requireExit(await answerTo(["kernel", "gc"], "y\n"));
     expect(trees()).toHaveLength(2);
   });
 });
 
 describe("two state folders that share a kernels folder", () => {
-  const other = (): RunOptions => ({ env: { BANGER_STATE_DIR: join(sandbox.folder, "other") } });
-
   test("do not remove kernels that images of the other one need", async () => {
     await pullBuilds("6.12.1");
     await register("theirs", other());

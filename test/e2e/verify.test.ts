@@ -35,6 +35,11 @@ function verify(...names: readonly string[]): Promise<ChildResult> {
   return sandbox.banger(["kernel", "verify", "--json", ...names]);
 }
 
+/** What is said of a damaged kernel. */
+async function hint(name: string): Promise<string> {
+  return textAt(documentOf(await verify(name), 4), "error.hint");
+}
+
 describe("kernel verify", () => {
   test("says that all is well, with exit 0, for all kernels and for one", async () => {
     const before = sandbox.snapshot();
@@ -143,8 +148,6 @@ describe("kernel verify", () => {
   });
 
   test("says how to mend a kernel of the catalog, an import, and an extra file", async () => {
-    const hint = async (name: string): Promise<string> =>
-      textAt(documentOf(await verify(name), 4), "error.hint");
     writeFileSync(join(folder, "note"), "");
     expect(await hint("generic-6.12")).toContain("remove the extra files");
     rmSync(join(folder, "vmlinux"));
@@ -170,8 +173,8 @@ describe("kernel verify", () => {
 
   test("of a kernel whose manifest was changed does not say that it is well", async () => {
     writeFileSync(join(folder, "manifest.json"), "{}");
-    const document = documentOf(await verify("generic-6.12"), 1);
-    expect(valueAt(document, "error.code")).toBe("bad-state");
-    expect((await verify()).exitCode).toBe(1);
+    const document = documentOf(await verify("generic-6.12"), 4);
+    expect(valueAt(document, "error.code")).toBe("verification-failed");
+    expect((await verify()).exitCode).toBe(4);
   });
 });

@@ -1,5 +1,5 @@
 /** Faults at the calls of banger's main thread: the one that writes and publishes what it installs. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ChildResult, RunningChild } from "./child.ts";
@@ -31,22 +31,84 @@ export async function bangerOnMainThread(
   args: readonly string[],
   rules: readonly string[] = [],
 ): Promise<MainThreadRun> {
-  const folder = mkdtempSync(join(tmpdir(), "banger-strace-"));
-  try {
-    const log = join(folder, "log");
-    const child = new RunningChild({
+  const run = new TracedRun(sandbox, args, rules);
+  return run.done;
+}
+
+/**
+ * Starts banger and stops it, with SIGSTOP, right after one of the calls of its main thread.
+ *
+ * @throws if banger ends before
+ */
+export async function stopAfterCall(
+  sandbox: Sandbox,
+  args: readonly string[],
+  point: Omit<CallPoint, "text">,
+): Promise<StoppedRun> {
+  const run = new TracedRun(sandbox, args, [`${point.syscall}:signal=STOP:when=${point.when}`]);
+  await run.stopped();
+  return run;
+}
+
+/** A run that stands still. */
+export interface StoppedRun {
+  readonly pid: number;
+  /** Lets it go on, to its end. */
+  resume(): Promise<MainThreadRun>;
+}
+
+class TracedRun implements StoppedRun {
+  readonly done: Promise<MainThreadRun>;
+  readonly #folder = mkdtempSync(join(tmpdir(), "banger-strace-"));
+  readonly #log = join(this.#folder, "log");
+  readonly #child: RunningChild;
+
+  constructor(sandbox: Sandbox, args: readonly string[], rules: readonly string[]) {
+    this.#child = new RunningChild({
       file: "/usr/bin/strace",
-      args: [...straceWords(log, rules), "--", bangerExecutable(), ...args],
+      args: [...straceWords(this.#log, rules), "--", bangerExecutable(), ...args],
       env: sandbox.environment,
       cwd: sandbox.work,
       check: (result) => assertNoBugShown(args, result),
     });
-    const result = await child.done;
-    // The parser wants the thread in front of each line, which strace leaves out when there is one.
-    const lines = readFileSync(log, "utf8").replaceAll(/^(?=.)/gm, "1 ");
-    return { result, calls: parseStraceLog(lines).filter((call) => call.syscall !== "execve") };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    this.done = this.#finish();
+  }
+
+  get pid(): number {
+    const children = readFileSync(
+      `/proc/${this.#child.pid}/task/${this.#child.pid}/children`,
+      "utf8",
+    );
+    return Number(children.split(" ")[0]);
+  }
+
+  async stopped(): Promise<void> {
+    while (!existsSync(this.#log) || !this.#text().includes("--- stopped by SIGSTOP ---")) {
+      if (this.#child.ended) throw new Error(`it was not stopped: ${this.#child.stderr}`);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 10);
+      });
+    }
+  }
+
+  resume(): Promise<MainThreadRun> {
+    process.kill(this.pid, "SIGCONT");
+    return this.done;
+  }
+
+  async #finish(): Promise<MainThreadRun> {
+    try {
+      const result = await this.#child.done;
+      // The parser wants the thread in front of each line, which strace leaves out when there is one.
+      const calls = parseStraceLog(this.#text().replaceAll(/^(?=.)/gm, "1 "));
+      return { result, calls: calls.filter((call) => call.syscall !== "execve") };
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  #text(): string {
+    return readFileSync(this.#log, "utf8");
   }
 }
 
