@@ -1,5 +1,6 @@
 import { CommanderError, type Command } from "commander";
 import { BangerError } from "../core/errors.ts";
+import { escapeControls } from "../core/escape.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Output } from "./output.ts";
 
@@ -41,7 +42,7 @@ export function unknownCommand(parent: Command, word: string): BangerError {
 export function explain(failure: BangerError, output: Output): void {
   let cause = failure.cause;
   while (cause instanceof Error) {
-    output.note(`because: ${cause.message}`);
+    output.note(`because: ${escapeControls(cause.message)}`);
     cause = cause.cause;
   }
 }

@@ -124,16 +124,15 @@ class Session {
         },
       })
       .exitOverride()
-      .helpCommand("help [command]", "explain a command")
+      .helpCommand(false)
       .addHelpText("after", `\n${examples}`);
     program.action(
       this.#run((_app, names, options: GlobalOptions) => {
         if (options.version === true) return this.#version();
         if (names.length > 0) throw unknownCommand(program, names[0] ?? "");
-        return { json: null, text: program.helpInformation() };
+        return { json: null, text: `${program.helpInformation()}\n${examples}` };
       }),
     );
-    program.allowExcessArguments();
     const kernel = this.#group(program, "kernel", "pull, list, verify and remove kernels");
     addKernelList(kernel, this.#run);
     addKernelPull(kernel, this.#run);
@@ -146,6 +145,9 @@ class Session {
     addImage(image, this.#run);
     addDoctor(program, this.#run);
     addCompletion(program, this.#run);
+    addHelp(program);
+    // Only now: a command that is added later would inherit it.
+    for (const parent of [program, kernel, image]) parent.allowExcessArguments();
     return program;
   }
 
@@ -155,7 +157,7 @@ class Session {
       .command(name)
       .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
       .summary(summary);
-    group.allowExcessArguments().action(() => {
+    group.action(() => {
       const [word] = group.args;
       if (word !== undefined) throw unknownCommand(group, word);
       throw new BangerError("usage", `banger ${name} wants a command`, {
@@ -216,6 +218,26 @@ class Session {
   #embeddedCatalog(): Catalog {
     return parseCatalog(this.#build.catalog, "within banger");
   }
+}
+
+/** `help`, also of a command within a group. */
+function addHelp(program: Command): void {
+  program
+    .command("help")
+    .summary("explain a command")
+    .description("Explain banger, or one of its commands.")
+    .argument("[command...]")
+    .action((words: readonly string[]) => {
+      let found = program;
+      for (const word of words) {
+        const next = found.commands.find(
+          (command) => command.name() === word || command.aliases().includes(word),
+        );
+        if (next === undefined) throw unknownCommand(found, word);
+        found = next;
+      }
+      found.outputHelp();
+    });
 }
 
 const examples = `Examples:

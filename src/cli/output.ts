@@ -1,7 +1,8 @@
 import { styleText } from "node:util";
 import { escapeControls } from "../core/escape.ts";
 import type { Environment } from "../io/environment.ts";
-import { columnsOf, isTerminal, writeTo } from "../io/terminal.ts";
+import { BangerError } from "../core/errors.ts";
+import { columnsOf, isTerminal, ReaderGone, writeTo } from "../io/terminal.ts";
 
 /** Makes text stand out on a terminal; elsewhere the text stays as it is. */
 export type Paint = (style: "bold" | "red" | "yellow" | "green" | "cyan", text: string) => string;
@@ -23,6 +24,8 @@ export class Output {
   readonly paint: Paint;
   /** Columns of the terminal that standard output is; undefined when it is none. */
   readonly columns: number | undefined;
+  /** Columns of the terminal that standard error is. */
+  readonly errorColumns: number | undefined;
   /** Whether a person watches standard error, so that progress may be drawn. */
   readonly isLive: boolean;
   readonly #paintError: Paint;
@@ -33,6 +36,7 @@ export class Output {
     this.paint = painter(wanted && isTerminal("stdout", variables));
     this.#paintError = painter(wanted && isTerminal("stderr", variables));
     this.columns = columnsOf("stdout");
+    this.errorColumns = columnsOf("stderr");
     this.isLive = isTerminal("stderr", variables) && !options.quiet && wanted;
   }
 
@@ -43,7 +47,8 @@ export class Output {
 
   /** Prints the one document of `--json`. */
   printJson(document: unknown): void {
-    writeTo("stdout", `${JSON.stringify(document, undefined, 2)}\n`);
+    const text = JSON.stringify(document, undefined, 2);
+    writeTo("stdout", `${text.replaceAll(hidden, asJsonEscapes)}\n`);
   }
 
   /** A line about what is going on; left out with `--quiet`. */
@@ -66,11 +71,20 @@ export class Output {
 
   /** Draws on the current line of standard error; the next note overwrites it. */
   draw(text: string): void {
-    if (this.isLive) writeTo("stderr", `\r\u001B[K${text}`);
+    if (this.isLive) this.#tell(`\r\u001B[K${text}`);
   }
 
   #say(text: string): void {
-    writeTo("stderr", this.isLive ? `\r\u001B[K${text}\n` : `${text}\n`);
+    this.#tell(this.isLive ? `\r\u001B[K${text}\n` : `${text}\n`);
+  }
+
+  /** Whoever does not listen must not keep the work from being done, nor change how it ends. */
+  #tell(text: string): void {
+    try {
+      writeTo("stderr", text);
+    } catch (error) {
+      if (!(error instanceof ReaderGone || error instanceof BangerError)) throw error;
+    }
   }
 }
 
@@ -78,4 +92,14 @@ function painter(colorful: boolean): Paint {
   return colorful
     ? (style, text) => styleText(style, text, { validateStream: false })
     : (_style, text) => text;
+}
+
+/** What JSON.stringify leaves as it is, and a terminal does not show as it is. */
+const hidden = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function asJsonEscapes(character: string): string {
+  return character
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
 }

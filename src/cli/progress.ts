@@ -72,7 +72,7 @@ export class ProgressLine {
     this.#output.draw(
       `${name}: ${liveWords[stage]} ${percent} % of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(rate))}/s, ${left} s left`.slice(
         0,
-        (this.#output.columns ?? 80) - 1,
+        (this.#output.errorColumns ?? 80) - 1,
       ),
     );
   }

@@ -43,7 +43,9 @@ export function renderTable(
 }
 
 function fit(cell: string, width: number): string {
-  return cell.length > width ? `${cell.slice(0, width - 1)}…` : cell.padEnd(width);
+  // Half of a surrogate pair is no character.
+  const cut = cell.slice(0, width - 1).replace(/[\uD800-\uDBFF]$/, "");
+  return cell.length > width ? `${cut}…`.padEnd(width) : cell.padEnd(width);
 }
 
 function renderBlocks(

@@ -99,16 +99,19 @@ const entryFields = {
 
 /** The first look at an entry: enough to know whether it is for an architecture of this release. */
 const archOnly = v.object({ arch: v.string() });
-const readEntry = v.object(entryFields);
-const wholeCatalog = v.object({
-  version: v.literal(1, "must be 1: this banger reads version 1 of the format only"),
-  serial: wholeNumber("a whole number", 1, Number.MAX_SAFE_INTEGER),
-  updated: v.pipe(
-    v.string("must be an RFC 3339 time in UTC"),
-    v.regex(rfc3339, "must be an RFC 3339 time in UTC, like 2026-01-31T12:00:00Z"),
-  ),
-  entries: v.array(v.unknown(), "must be a list"),
-});
+const readEntry = v.object(entryFields, "must be an object");
+const wholeCatalog = v.object(
+  {
+    version: v.literal(1, "must be 1: this banger reads version 1 of the format only"),
+    serial: wholeNumber("a whole number", 1, Number.MAX_SAFE_INTEGER),
+    updated: v.pipe(
+      v.string("must be an RFC 3339 time in UTC"),
+      v.regex(rfc3339, "must be an RFC 3339 time in UTC, like 2026-01-31T12:00:00Z"),
+    ),
+    entries: v.array(v.unknown(), "must be a list"),
+  },
+  "must be an object",
+);
 
 /**
  * Reads the text of a catalog. Beyond {@link parseCatalog} it refuses what `JSON.parse` would pass

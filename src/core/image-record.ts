@@ -60,10 +60,20 @@ const pinSchema = v.object({
 
 /** @throws {BangerError} `bad-state`, when `json` is not an image record. */
 export function parseImageRecord(json: string, origin: string): ImageRecord {
-  return parseStored(recordSchema, json, origin);
+  return parseStored(
+    recordSchema,
+    json,
+    origin,
+    "forget it: banger image rm NAME; or register the image again with --force",
+  );
 }
 
 /** @throws {BangerError} `bad-state`, when `json` is not a pin. */
 export function parseImagePin(json: string, origin: string): ImagePin {
-  return parseStored(pinSchema, json, origin);
+  return parseStored(
+    pinSchema,
+    json,
+    origin,
+    `remove the file when no image needs the kernel any more: rm ${origin}`,
+  );
 }

@@ -34,8 +34,21 @@ export function compareVersions(a: KernelVersion, b: KernelVersion): number {
     const difference = value - (right.numbers[index] ?? 0);
     if (difference !== 0) return difference;
   }
-  if (left.suffix === right.suffix) return 0;
-  return left.suffix < right.suffix ? -1 : 1;
+  return compareSuffixes(left.suffix, right.suffix);
+}
+
+/** Runs of digits by their value, all else by its characters: `-rc10` comes after `-rc9`. */
+function compareSuffixes(a: string, b: string): number {
+  const left = a.match(/\d+|\D+/g) ?? [];
+  const right = b.match(/\d+|\D+/g) ?? [];
+  for (const [index, part] of left.entries()) {
+    const other = right[index];
+    if (other === undefined) return 1;
+    const areNumbers = /^\d/.test(part) && /^\d/.test(other);
+    if (areNumbers && Number(part) !== Number(other)) return Number(part) - Number(other);
+    if (part !== other) return part < other ? -1 : 1;
+  }
+  return left.length - right.length;
 }
 
 function sortKey(version: KernelVersion): { numbers: number[]; suffix: string } {

@@ -1,15 +1,16 @@
 import path from "node:path";
 import { parseArch, type Arch } from "../core/arch.ts";
 import { BangerError } from "../core/errors.ts";
+import { lookThrough, realPath } from "./files.ts";
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Everything that banger takes from the process it runs in, read once at the start. */
 export interface Environment {
   readonly variables: Variables;
-  /** Absolute; `BANGER_STATE_DIR`, else `XDG_STATE_HOME`/banger, else ~/.local/state/banger. */
+  /** Absolute, links followed; `BANGER_STATE_DIR`, else `XDG_STATE_HOME`/banger, else ~/.local/state/banger. */
   readonly stateDir: string;
-  /** Absolute; `BANGER_KERNELS_DIR`, else `kernels` in the state folder. */
+  /** Absolute, links followed; `BANGER_KERNELS_DIR`, else `kernels` in the state folder. */
   readonly kernelsDir: string;
   /** From `BANGER_CATALOG`; undefined for the catalog within the executable. */
   readonly catalogFile: string | undefined;
@@ -43,7 +44,7 @@ export function readEnvironment(): Environment {
   const stateHome = value("XDG_STATE_HOME");
   // The XDG specification wants relative paths there to be passed over.
   const xdg = stateHome?.startsWith("/") === true ? path.join(stateHome, "banger") : undefined;
-  const stateDir = path.resolve(
+  const stateDir = resolved(
     value("BANGER_STATE_DIR") ?? xdg ?? path.join(homeOf(value("HOME")), ".local/state/banger"),
   );
   const catalogFile = value("BANGER_CATALOG");
@@ -54,7 +55,7 @@ export function readEnvironment(): Environment {
   return {
     variables,
     stateDir,
-    kernelsDir: path.resolve(value("BANGER_KERNELS_DIR") ?? path.join(stateDir, "kernels")),
+    kernelsDir: resolved(value("BANGER_KERNELS_DIR") ?? path.join(stateDir, "kernels")),
     catalogFile: catalogFile === undefined ? undefined : path.resolve(catalogFile),
     mirrors: (value("BANGER_MIRRORS") ?? "")
       .split(",")
@@ -66,6 +67,12 @@ export function readEnvironment(): Environment {
     uid: process.geteuid?.() ?? 0,
     sudoUser: value("SUDO_USER"),
   };
+}
+
+/** Follows a folder that is a link here and never again, so that all of a run is in one place. */
+function resolved(folder: string): string {
+  const absolute = path.resolve(folder);
+  return lookThrough(absolute) === undefined ? absolute : realPath(absolute);
 }
 
 function homeOf(home: string | undefined): string {

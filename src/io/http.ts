@@ -1,6 +1,6 @@
 import { BangerError } from "../core/errors.ts";
 import { redactUrl } from "../core/redact.ts";
-import { networkError } from "./network-error.ts";
+import { networkError, subjectOf } from "./network-error.ts";
 import type { PartFile } from "./part-file.ts";
 import { PassingFailure } from "./passing-failure.ts";
 import { trustedRoots } from "./tls-roots.ts";
@@ -80,7 +80,7 @@ async function attempt(
       redirect: "manual",
       decompress: false,
       signal: watch.signal,
-      tls: { ca: trustedRoots(options.environment) },
+      tls: { ca: trustedRoots(options.environment), rejectUnauthorized: true },
       headers: {
         "user-agent": options.userAgent,
         "accept-encoding": "identity",
@@ -175,9 +175,12 @@ async function takeBody(
 /** The error to report for what `fetch` or the body threw. */
 function explain(url: string, error: unknown, watch: Watchdog, options: FetchOptions): unknown {
   if (options.signal.aborted) return options.signal.reason;
-  if (error instanceof BangerError) return error;
   const { failure } = watch;
-  return failure === undefined
-    ? networkError(url, watch.phase, error, options.environment)
-    : new PassingFailure("timeout", `${redactUrl(url)}: ${failure.message}`, error);
+  // What fetch throws then is the reason of the abort, the failure itself.
+  if (failure !== undefined) {
+    const subject = subjectOf(url, options.environment);
+    return new PassingFailure("timeout", `${subject}: ${failure.message}`, error);
+  }
+  if (error instanceof BangerError) return error;
+  return networkError(url, watch.phase, error, options.environment);
 }

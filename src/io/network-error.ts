@@ -30,9 +30,8 @@ export function networkError(
   environment: Readonly<Record<string, string | undefined>>,
 ): BangerError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  const proxy = describeProxy(url, environment);
-  const through = proxy === undefined ? "" : ` (through the proxy ${proxy})`;
-  const subject = `${redactUrl(url)}${through}`;
+  const subject = subjectOf(url, environment);
+  if (code === "ERR_PROXY_TUNNEL") return tunnelError(subject, error);
   const words = passingWords.get(code);
   if (words !== undefined || phase === "body") {
     return new PassingFailure(
@@ -48,4 +47,27 @@ export function networkError(
     });
   }
   return new BangerError("network", `${subject}: the request failed (${code})`, { cause: error });
+}
+
+/** How messages call a server: by its URL and, if there is one on the way, its proxy. */
+export function subjectOf(
+  url: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const proxy = describeProxy(url, environment);
+  return proxy === undefined ? redactUrl(url) : `${redactUrl(url)} (through the proxy ${proxy})`;
+}
+
+/** What a proxy answered to CONNECT; Bun has the status in its message only. */
+function tunnelError(subject: string, error: unknown): BangerError {
+  const status = error instanceof Error ? /\b[1-5]\d\d\b/.exec(error.message)?.[0] : undefined;
+  const message = `${subject}: the proxy answered ${status ?? "no"}`;
+  if (status?.startsWith("5") === true) return new PassingFailure("network", message, error);
+  return new BangerError("network", message, {
+    hint:
+      status === "407"
+        ? "the proxy wants credentials: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+        : undefined,
+    cause: error,
+  });
 }

@@ -5,9 +5,9 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * The proxy that the environment sets for a URL, in the order in which `fetch` looks, without its
- * credentials. NO_PROXY is left to `fetch`.
+ * credentials.
  *
- * @returns undefined when none is set.
+ * @returns undefined when none is set, or NO_PROXY names the host.
  */
 export function describeProxy(url: string, environment: Variables): string | undefined {
   const set = proxyVariable(url, environment);
@@ -37,6 +37,7 @@ function proxyVariable(
   url: string,
   environment: Variables,
 ): { readonly name: string; readonly value: string } | undefined {
+  if (isExempt(url, environment)) return undefined;
   const scheme = url.startsWith("https:") ? "https" : "http";
   const names = [`${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`, "all_proxy", "ALL_PROXY"];
   for (const name of names) {
@@ -44,4 +45,18 @@ function proxyVariable(
     if (value !== undefined && value !== "") return { name, value };
   }
   return undefined;
+}
+
+/** Whether NO_PROXY names the host of a URL: `*`, a host, a domain with or without a dot before it. */
+function isExempt(url: string, environment: Variables): boolean {
+  if (!URL.canParse(url)) return false;
+  const { hostname, host } = new URL(url);
+  const names = (environment["no_proxy"] ?? environment["NO_PROXY"] ?? "").split(/[\s,]+/);
+  return names.some((name) => {
+    const bare = name.replace(/^\*?\./, "").toLowerCase();
+    return (
+      name === "*" ||
+      (bare !== "" && [hostname, host].some((each) => `.${each}`.endsWith(`.${bare}`)))
+    );
+  });
 }

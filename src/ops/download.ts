@@ -60,8 +60,9 @@ function mirrorSource(mirror: string, file: string): Source {
     const url = `${mirror.replace(/\/+$/, "")}/${file}`;
     return { kind: "http", label: redactUrl(url), url };
   }
-  const folder = mirror.startsWith("file://") ? folderOfUrl(mirror) : path.resolve(mirror);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(folder)) throw noMirror(mirror);
+  const isFile = /^file:\/\//i.test(mirror);
+  if (!isFile && /^[a-z][a-z0-9+.-]*:\/\//i.test(mirror)) throw noMirror(mirror);
+  const folder = isFile ? folderOfUrl(mirror) : path.resolve(mirror);
   const label = path.join(folder, file);
   return { kind: "folder", label, file: label };
 }
@@ -69,7 +70,13 @@ function mirrorSource(mirror: string, file: string): Source {
 function folderOfUrl(mirror: string): string {
   if (URL.canParse(mirror)) {
     const { host, pathname } = new URL(mirror);
-    if (host === "" || host === "localhost") return decodeURIComponent(pathname);
+    if (host === "" || host === "localhost") {
+      try {
+        return decodeURIComponent(pathname);
+      } catch {
+        // an escape that is no UTF-8
+      }
+    }
   }
   throw noMirror(mirror);
 }

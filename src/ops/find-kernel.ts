@@ -30,6 +30,10 @@ function wayTo(context: Context, store: KernelStore, reference: Reference): stri
   if (findEntry(context.catalog(), name, arch) !== undefined) {
     return `to install it: banger kernel pull ${name}${suffix}`;
   }
+  const elsewhere = store.list().find((kernel) => kernel.name === name && kernel.arch !== arch);
+  if (elsewhere !== undefined) {
+    return `it is installed for ${elsewhere.arch}: ${name}:${elsewhere.arch}`;
+  }
   const installed = store.list().map((kernel) => kernel.name);
   const known = context.catalog().entries.map((entry) => entry.name);
   const meant = nearest(name, [...installed, ...known]);

@@ -128,18 +128,32 @@ export function configureImage(
   });
 }
 
-/** Forgets an image; its root filesystem stays. @throws {BangerError} `not-found`; `io` */
+/**
+ * Forgets an image, also one whose record is damaged; its root filesystem stays.
+ *
+ * @returns the record; undefined when it could not be read.
+ * @throws {BangerError} `not-found`; `io`.
+ */
 export async function removeImage(
   context: Context,
   kernels: KernelStore,
   images: ImageStore,
   name: ImageName,
-): Promise<ImageRecord> {
+): Promise<ImageRecord | undefined> {
   return change(context, kernels, `removing the image ${name}`, (transaction) => {
-    const record = requireImage(images, name);
+    const record = readable(images, name);
     // The record goes first: a pin without its record is swept, the other way round would be a loss.
     images.remove(name);
     transaction.pins.remove(images.stateDir, name);
     return record;
   });
+}
+
+function readable(images: ImageStore, name: ImageName): ImageRecord | undefined {
+  try {
+    return requireImage(images, name);
+  } catch (error) {
+    if (error instanceof BangerError && error.code === "bad-state") return undefined;
+    throw error;
+  }
 }

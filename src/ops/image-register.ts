@@ -62,7 +62,7 @@ export async function registerImage(
       ...(input.bootArgs === undefined ? {} : { boot_args: input.bootArgs }),
       registered_at: now(),
     };
-    const before = images.find(input.name);
+    const before = input.force ? readable(images, input.name) : images.find(input.name);
     const heldBefore = transaction.pins.find(images.stateDir, input.name)?.tree;
     const holds = pinned ? kernel.tree : undefined;
     if (before !== undefined && isSame(before, record) && heldBefore === holds) {
@@ -84,6 +84,16 @@ export async function registerImage(
     images.put(record);
     return { record, kernel, outcome: before === undefined ? "registered" : "replaced" };
   });
+}
+
+/** The record that is replaced; one that is damaged is as good as none. */
+function readable(images: ImageStore, name: ImageName): ImageRecord | undefined {
+  try {
+    return images.find(name);
+  } catch (error) {
+    if (error instanceof BangerError && error.code === "bad-state") return undefined;
+    throw error;
+  }
 }
 
 function requireFileSystem(rootfs: string): RootFileSystem {

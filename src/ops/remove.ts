@@ -23,12 +23,18 @@ export async function removeKernel(
   reference: Reference,
   force: boolean,
 ): Promise<RemoveResult> {
-  const { name, arch } = reference;
+  const { name, arch, build } = reference;
+  if (build !== undefined) {
+    throw new BangerError(
+      "usage",
+      "rm takes a name without @: it removes every build of a kernel",
+      {
+        hint: "builds that nothing needs are removed by: banger kernel gc",
+      },
+    );
+  }
   return change(context, store, `removing ${name}`, (transaction) => {
-    const installed = store.current(name, arch);
-    if (installed === undefined || reference.build !== undefined) {
-      findKernel(context, store, reference);
-    }
+    if (store.current(name, arch) === undefined) findKernel(context, store, reference);
     transaction.pins.sweep(context.environment.stateDir);
     const images = transaction.pins.of(name, arch).map((pin) => pin.image);
     if (images.length > 0 && !force) {

@@ -19,7 +19,12 @@ export async function rollback(
   store: KernelStore,
   reference: Reference,
 ): Promise<RollbackResult> {
-  const { name, arch } = reference;
+  const { name, arch, build } = reference;
+  if (build !== undefined) {
+    throw new BangerError("usage", "rollback takes a name without @", {
+      hint: `it goes back to the build before the current one: banger kernel rollback ${name}`,
+    });
+  }
   return change(context, store, `rolling back ${name}`, (transaction) => {
     const current = store.current(name, arch);
     if (current === undefined) findKernel(context, store, reference);
@@ -31,9 +36,10 @@ export async function rollback(
     }
     if ("damage" in previous) throw previous.damage;
     transaction.swap(previous.slot);
-    return {
-      from: current !== undefined && "manifest" in current ? current : undefined,
-      to: previous,
-    };
+    const to = store.current(name, arch);
+    if (to === undefined || "damage" in to) {
+      throw new BangerError("failed", `${name} cannot be read after it was rolled back`);
+    }
+    return { from: current !== undefined && "manifest" in current ? current : undefined, to };
   });
 }

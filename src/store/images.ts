@@ -3,6 +3,7 @@ import { parseImageRecord, type ImageRecord } from "../core/image-record.ts";
 import { isImageName, type ImageName } from "../core/kernel-name.ts";
 import type { Environment } from "../io/environment.ts";
 import {
+  isTemporaryName,
   listNames,
   makeFolder,
   readText,
@@ -47,7 +48,12 @@ export class ImageStore {
 
   /** Puts a record in place, durably. @throws {BangerError} `io`, `no-space` */
   put(record: ImageRecord): void {
-    makeFolder(imagesFolder(this.stateDir));
+    const folder = imagesFolder(this.stateDir);
+    makeFolder(folder);
+    // What a killed registration left.
+    for (const name of listNames(folder)) {
+      if (isTemporaryName(name)) removeFile(path.join(folder, name));
+    }
     const file = imageFile(this.stateDir, record.name);
     replaceFile(file, `${JSON.stringify(record, undefined, 2)}\n`);
   }

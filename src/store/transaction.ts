@@ -123,9 +123,10 @@ export class Transaction {
     const held = new Set(this.pins.list().map((pin) => pin.tree));
     const trees = this.#treesOf(slot).filter((tree) => !held.has(tree));
     for (const tree of trees) this.#refuseInUse(tree);
+    // The slot goes last: cut short before that, it is there to be removed again.
+    removeFile(layout.previousLink(slot));
     removeFile(layout.link(slot));
     syncFolder(layout.root);
-    removeFile(layout.previousLink(slot));
     for (const tree of trees) this.#discardTree(tree);
   }
 

@@ -161,9 +161,11 @@ describe("doctor", () => {
       ok: true,
       message: "downloads go through http://***@proxy.invalid:3128",
     });
+    const bare = await diagnose({ env: { https_proxy: "me:secret@proxy.invalid:3128" } });
+    expect(about("proxy", bare)).toMatchObject({ ok: true });
     const bad = await diagnose({ env: { https_proxy: "socks5://me:secret@proxy.invalid" } });
     expect(about("proxy", bad)).toMatchObject({ ok: false });
-    expect(JSON.stringify([good, bad])).not.toContain("secret");
+    expect(JSON.stringify([good, bare, bad])).not.toContain("secret");
   });
 
   test("finds an SSL_CERT_FILE that is not there or holds no certificate", async () => {

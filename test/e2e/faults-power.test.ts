@@ -69,7 +69,7 @@ class PoweredMachine implements AsyncDisposable {
   /** What is wrong with the store after the power came back; `reported` is what banger said is there. */
   async problems(
     reported: Links | undefined,
-    then: readonly string[] = ["kernel", "list"],
+    check: readonly string[] = ["kernel", "list"],
   ): Promise<readonly string[]> {
     const { sandbox } = this;
     const links = existsSync(this.#state) ? sandbox.installed() : {};
@@ -83,7 +83,7 @@ class PoweredMachine implements AsyncDisposable {
     if (previous?.startsWith("torn") === true) return [`the previous one is ${previous}`];
     const found: string[] = [];
     const again = [...pull, "--force"];
-    for (const args of [then, ["kernel", "verify"], again, ["kernel", "verify"]]) {
+    for (const args of [check, ["kernel", "verify"], again, ["kernel", "verify"]]) {
       const { exitCode, stderr } = await sandbox.banger(args);
       if (exitCode !== 0) found.push(`${args.join(" ")} exits with ${exitCode}: ${stderr}`);
     }
@@ -141,13 +141,13 @@ for (const fileSystem of fileSystems) {
       let cuts = 0;
       for (const filesOf of [bundleFilesOf, manyFiles]) {
         await using machine = await PoweredMachine.start(fileSystem, filesOf);
-        for (const { args, links, first, then } of commands) {
+        for (const { args, links, first, check } of commands) {
           for (const loss of losses) {
             machine.putBack();
             await first?.(machine.sandbox);
             await machine.sandbox.must(...args);
             await machine.cutPower(loss);
-            const problems = await machine.problems(links, then);
+            const problems = await machine.problems(links, check);
             expect({ args, loss, problems }).toEqual({ args, loss, problems: [] });
             cuts += 1;
           }
@@ -193,10 +193,12 @@ interface Reported {
   /** What was done before, with the older build installed. */
   readonly first?: (sandbox: KernelSandbox) => Promise<unknown> | void;
   /** A command that must succeed after the power came back. */
-  readonly then?: readonly string[];
+  readonly check?: readonly string[];
 }
 
 const both: Links = { current: newer, previous: older };
+
+const register = ["image", "register", "--name", "image", "--rootfs", "rootfs.ext4"];
 
 const commands: readonly Reported[] = [
   {
@@ -221,11 +223,8 @@ const commands: readonly Reported[] = [
   },
   { args: ["kernel", "rm", "--yes", kernelName], links: {} },
   {
-    args: [
-      ...["image", "register", "--name", "image", "--rootfs", "rootfs.ext4"],
-      ...["--kernel-ref", kernelName, "--pin"],
-    ],
+    args: [...register, "--kernel-ref", kernelName, "--pin"],
     links: { current: older },
-    then: ["image", "config", "image"],
+    check: ["image", "config", "image"],
   },
 ];

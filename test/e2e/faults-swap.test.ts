@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { RunningChild } from "../support/child.ts";
 import { recordFault } from "../support/fault-table.ts";
 import { bundleFilesOf, KernelSandbox, kernelName } from "../support/kernel-state.ts";
-import { bangerOnMainThread, type CallPoint, stopAfterCall } from "../support/main-thread.ts";
+import { callOf, stopAfterCall, treeSynced } from "../support/main-thread.ts";
 import { straceObstacle, testUnless } from "../support/obstacles.ts";
 import type { BundleFiles, ChildResult } from "../support/sandbox.ts";
 import { type Snapshot, snapshotOf } from "../support/snapshot.ts";
@@ -70,54 +70,55 @@ class Machine extends KernelSandbox {
 const swaps: readonly {
   readonly name: string;
   readonly path: string;
-  readonly heldAfter: (call: CallPoint) => boolean;
+  /** The call that it is held after. */
+  readonly call: RegExp;
 }[] = [
   {
     name: "a folder right after it was made",
     path: "modules",
-    heldAfter: ({ syscall, text }) => syscall === "mkdir" && text.includes('/modules"'),
+    call: /^mkdir .*\/modules"/,
   },
   {
     name: "a folder within a folder",
     path: `modules/${newer}`,
-    heldAfter: ({ syscall, text }) => syscall === "mkdir" && text.includes(`/${newer}"`),
+    call: /^mkdir .*\/6\.12\.2"/,
   },
   {
     name: "a folder after a file was written into it",
     path: `modules/${newer}/kernel`,
-    heldAfter: ({ syscall, text }) => syscall === "fsync" && text.includes("/first.ko>"),
+    call: /^fsync .*\/first\.ko>/,
   },
   {
     name: "a folder before it is made durable",
     path: `modules/${newer}/kernel`,
-    heldAfter: ({ syscall, text }) => syscall === "fsync" && text.includes("/manifest.json>"),
+    call: /^fsync .*\/manifest\.json>/,
   },
   {
     name: "the staged tree itself, right after it was made",
     path: "",
-    heldAfter: ({ syscall, text }) => syscall === "mkdir" && /\/\.staging\/[0-9a-f]+"/.test(text),
+    call: /^mkdir .*\/\.staging\/[0-9a-f]+"/,
+  },
+  {
+    name: "the staged tree itself, in the moment of its publication",
+    path: "",
+    call: /^mkdir .*\/kernels\/\.previous"/,
   },
   {
     name: "the staged tree itself, before it is published",
     path: "",
-    heldAfter: ({ syscall, text }) => syscall === "fsync" && /\/\.staging\/[0-9a-f]+>/.test(text),
+    call: treeSynced,
   },
 ];
 
-for (const { name, path, heldAfter } of swaps) {
+for (const { name, path, call } of swaps) {
   testUnless(
     straceObstacle(),
     `row 23: a link in place of ${name} leads no write outside`,
     async () => {
       await using machine = await Machine.start();
       const putBack = machine.keepState();
-      const { calls } = await bangerOnMainThread(machine, pull);
-      const held = calls
-        .map(({ syscall, ordinal, text }) => ({ syscall, when: ordinal, text }))
-        .find((call) => heldAfter(call));
-      if (held === undefined) throw new Error("there is no such call in a pull");
+      const held = await callOf(machine, pull, call);
       putBack();
-
       const run = await stopAfterCall(machine, pull, held);
       machine.swap(path);
       const { result } = await run.resume();
@@ -133,3 +134,76 @@ for (const { name, path, heldAfter } of swaps) {
     30_000,
   );
 }
+
+/** Swaps all that is staged for links to the outside and back, as fast as it can, until it is killed. */
+const swapper = `
+const { lstatSync, readdirSync, renameSync, rmSync, symlinkSync } = require("node:fs");
+const [staging, outside] = process.argv.slice(-2);
+const list = (folder) => { try { return readdirSync(folder); } catch { return []; } };
+function swap(folder) {
+  try {
+    if (!lstatSync(folder).isDirectory()) return;
+    renameSync(folder, folder + ".aside");
+    symlinkSync(outside, folder);
+    process.stdout.write(".");
+    for (const end = performance.now() + 0.3; performance.now() < end; );
+    rmSync(folder);
+    renameSync(folder + ".aside", folder);
+  } catch {} // what we attack was faster
+}
+for (;;) {
+  for (const tree of list(staging).filter((name) => !name.includes("."))) {
+    const modules = staging + "/" + tree + "/modules";
+    const release = list(modules).map((name) => modules + "/" + name);
+    // Mostly one of many, so that a pull is hit now and then, and at every stage.
+    const inner = release.flatMap((folder) => list(folder).map((name) => folder + "/" + name));
+    const folders = Math.random() < 0.1 ? [...release, modules] : inner;
+    if (folders.length > 0) swap(folders[Math.floor(Math.random() * folders.length)]);
+  }
+}`;
+
+const manyFolders = (version: string): BundleFiles => ({
+  ...bundleFilesOf(version),
+  ...Object.fromEntries(
+    Array.from({ length: 600 }, (_, index) => [
+      `modules/${version}/d${index % 60}/m${index}.ko`,
+      `module ${index}`,
+    ]),
+  ),
+});
+
+testUnless(
+  undefined,
+  "row 23: a program that swaps folders for links all the time leads no write outside",
+  async () => {
+    await using machine = await Machine.start(manyFolders);
+    const staging = join(machine.state, "kernels/.staging");
+    const attacker = new RunningChild({
+      file: process.execPath,
+      args: ["-e", swapper, staging, machine.outside],
+      env: { PATH: "/usr/bin:/bin", HOME: machine.home },
+    });
+    const exits: (number | null)[] = [];
+    try {
+      while (exits.length < 100 && (exits.length < 10 || attacker.stdout.length < 200)) {
+        const result = await machine.banger([...pull, "--force"]);
+        exits.push(result.exitCode);
+        machine.expectOutsideUntouched();
+        if (result.exitCode !== 0) expect(result.stderr).toMatch(/error: cannot .*staging/);
+      }
+    } finally {
+      attacker.killGroup();
+      await Promise.allSettled([attacker.done]);
+    }
+    expect(attacker.stdout.length).toBeGreaterThanOrEqual(200);
+    expect(exits).toContain(1);
+    await machine.must("kernel", "list");
+    await machine.must(...pull, "--force");
+    await machine.must("kernel", "verify");
+    expect(machine.leftovers()).toEqual([]);
+    machine.expectOutsideUntouched();
+    const done = `${attacker.stdout.length} swaps during ${exits.length} pulls`;
+    recordFault({ row: 23, done, exit: 1, code: "io", store: "same" });
+  },
+  60_000,
+);

@@ -99,10 +99,10 @@ describe("an image", () => {
     expect(textAt(config, "boot-source.kernel_image_path")).toBe(path);
   });
 
-  test.each([["--pin"], ["--kernel-ref", "generic-6.12@6.12.1"]])(
-    "with %s %s holds the very build, through pulls, rollbacks and gc",
-    async (...flags) => {
-      documentOf(await register("web", ...flags));
+  test.each(["--pin", "--kernel-ref generic-6.12@6.12.1"])(
+    "registered with %s holds the very build, through pulls, rollbacks and gc",
+    async (flags) => {
+      documentOf(await register("web", ...flags.split(" ")));
       const bytes = readFileSync(join(sandbox.state, "kernels/generic-6.12/vmlinux"));
       await upgrade("6.12.2");
       await upgrade("6.12.3");

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { type ChildResult, type RunOptions, Sandbox } from "../support/sandbox.ts";
@@ -100,6 +100,19 @@ describe("kernel rm", () => {
     rmSync(join(kernels, "generic-6.12/manifest.json"));
     documentOf(await run(["kernel", "rm", "generic-6.12"]));
     expect(trees()).toEqual([]);
+  });
+
+  test("does not count an image whose registration was cut short, also through a linked folder", async () => {
+    const real = join(sandbox.folder, "real");
+    mkdirSync(real);
+    symlinkSync(real, join(sandbox.folder, "link"));
+    for (const folder of ["real", "link"]) {
+      const options = { env: { BANGER_STATE_DIR: join(sandbox.folder, folder) } };
+      await pullBuilds("6.12.1");
+      await register("web", options);
+      rmSync(join(real, "images/web.json"));
+      documentOf(await run(["kernel", "rm", "generic-6.12"], options));
+    }
   });
 
   test("of several names does each, and says which there were not", async () => {

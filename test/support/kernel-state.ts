@@ -131,6 +131,16 @@ export class KernelSandbox extends Sandbox {
     return count === wanted.length + 1 ? version : `torn: ${where} has ${count} files`;
   }
 
+  /** All that there may be in a kernels folder, and what should not be there. */
+  inventory(): {
+    readonly links: Links;
+    readonly unlinkedTrees: readonly string[];
+    readonly leftovers: readonly string[];
+  } {
+    const [unlinkedTrees, leftovers] = [this.unlinkedTrees(), this.leftovers()];
+    return { links: this.installed(), unlinkedTrees, leftovers };
+  }
+
   /** What a killed or failed command may leave for the next one to clear up: paths in the state folder. */
   leftovers(): readonly string[] {
     return Object.keys(snapshotOf(this.state)).filter((path) =>

@@ -43,7 +43,7 @@ export async function bangerOnMainThread(
 export async function stopAfterCall(
   sandbox: Sandbox,
   args: readonly string[],
-  point: Omit<CallPoint, "text">,
+  point: CallPoint,
 ): Promise<StoppedRun> {
   const run = new TracedRun(sandbox, args, [`${point.syscall}:signal=STOP:when=${point.when}`]);
   await run.stopped();
@@ -120,6 +120,22 @@ function straceWords(log: string, rules: readonly string[]): string[] {
     ["-y", "-s", "64", "-o", log, "-e", `trace=${names}`],
     rules.flatMap((rule) => ["-e", `inject=${rule}`]),
   ].flat();
+}
+
+/** The last call before a staged tree is published, for {@link callOf}. */
+export const treeSynced: RegExp = /^fsync \d+<.*\/\.staging\/[0-9a-f]+>/;
+
+/** The last call of a command that matches `NAME ARGUMENTS`; the command is run to its end for it. */
+export async function callOf(
+  sandbox: Sandbox,
+  args: readonly string[],
+  pattern: RegExp,
+): Promise<CallPoint> {
+  const { calls } = await bangerOnMainThread(sandbox, args);
+  const call = calls.findLast(({ syscall, text }) => pattern.test(`${syscall} ${text}`));
+  if (call === undefined)
+    throw new Error(`${args.join(" ")} makes no call like ${String(pattern)}`);
+  return { syscall: call.syscall, when: call.ordinal, text: call.text };
 }
 
 /**

@@ -24,10 +24,7 @@ export function addCompletion(program: Command, run: Run): void {
             hint: `the shells are ${shells.join(", ")}`,
           });
         }
-        const { script } = await import("@bomb.sh/tab");
-        const text = captured(() => {
-          script(shell, "banger", "banger");
-        });
+        const text = shell === "bash" ? bashScript : await scriptOf(shell);
         return { json: { shell, script: text }, text };
       }),
     );
@@ -44,7 +41,9 @@ export async function complete(
   const { ImageStore } = await import("../../store/images.ts");
   const { KernelStore } = await import("../../store/kernel-store.ts");
   const { environment } = context;
-  teach(program, { completionCommandName: "completion" });
+  // The library adds commands of its own: not under a name that banger has, and not to be offered.
+  teach(program, { completionCommandName: "completion-script" });
+  root.commands.delete("completion-script");
   const available = (): string[] => context.catalog().entries.map((entry) => entry.name);
   const installed = (): string[] =>
     KernelStore.open(environment, "read")
@@ -88,6 +87,40 @@ function namesOrNone(names: () => string[]): string[] {
     throw error;
   }
 }
+
+async function scriptOf(shell: string): Promise<string> {
+  const { script } = await import("@bomb.sh/tab");
+  return captured(() => {
+    script(shell, "banger", "banger");
+  });
+}
+
+/**
+ * The library's script for bash needs the package bash-completion, complains when it is sourced
+ * twice, and evaluates the line that is being typed. This one does none of that, and falls back to
+ * file names.
+ */
+const bashScript = `# bash completion for banger
+_banger() {
+    local line=\${COMP_LINE:0:COMP_POINT} current=\${COMP_WORDS[COMP_CWORD]} typed before answer
+    local -a words answers
+    read -ra words <<< "$line"
+    if [[ $line == *[[:blank:]] ]]; then words+=(""); fi
+    typed=\${words[\${#words[@]} - 1]}
+    # bash breaks words at these: it wants only what comes after the last one.
+    if [[ $current == [:=@] ]]; then current=; fi
+    before=\${typed%"$current"}
+    mapfile -t answers < <(banger complete -- "\${words[@]:1}" 2> /dev/null)
+    COMPREPLY=()
+    for answer in "\${answers[@]}"; do
+        answer=\${answer%%$'\\t'*}
+        # A line that begins with a colon tells the shell what else to do.
+        if [[ $answer != :* && $answer == "$typed"* ]]; then
+            COMPREPLY+=("\${answer#"$before"}")
+        fi
+    done
+}
+complete -o default -F _banger banger`;
 
 /** What `work` prints through the console: the library knows no other way out. */
 function captured(work: () => void): string {

@@ -114,12 +114,14 @@ export function addImage(image: Command, run: Run): void {
     .action(
       run(async (app, names, options: { readonly yes?: true }) => {
         const { removeImage } = await import("../../ops/image-inspect.ts");
+        for (const name of names) parseImageName(name);
         const { kernels, images } = await openStores(app, "write");
         await confirm(app, `Forget ${names.join(", ")}?`, options.yes === true);
         return forEachName(app, "removed", names, async (name) => {
           const record = await removeImage(app.context, kernels, images, parseImageName(name));
-          app.output.note(`${record.name} is forgotten; ${record.rootfs} stays`);
-          return { json: { name: record.name, rootfs: record.rootfs }, text: "" };
+          const rootfs = record?.rootfs ?? null;
+          app.output.note(`${name} is forgotten; ${rootfs ?? "its root filesystem"} stays`);
+          return { json: { name, rootfs }, text: "" };
         });
       }),
     );
