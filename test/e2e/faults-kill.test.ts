@@ -19,7 +19,7 @@ interface Operation {
   readonly twice?: { readonly exit: number; readonly links: Links };
   /** The build that the image `image` must have, whatever happens; without it there is no image. */
   readonly image?: string;
-  /** How many trees only an image holds in the end. Default: none. */
+  /** How many trees only an image may hold in the end. Default: none. */
   readonly held?: number;
 }
 
@@ -80,6 +80,7 @@ const operations: readonly Operation[] = [
     before: { current: "torn", previous: older },
     after: both,
     image: newer,
+    held: 1,
   },
   {
     name: "an import that replaces an import",
@@ -122,6 +123,7 @@ const operations: readonly Operation[] = [
       sandbox.offer(newer);
       await sandbox.must(...pull);
       await sandbox.must("image", "rm", "--yes", "image");
+      writeFileSync(join(sandbox.state, "kernels/.parts", `${"0".repeat(64)}.part`), "cut short");
     },
     before: both,
     after: both,
@@ -242,7 +244,7 @@ async function killAt(
   if (sandbox.unlinkedTrees().length > (operation.held ?? 0)) {
     await sandbox.banger(["kernel", "gc", "--yes"]);
     const kept = sandbox.unlinkedTrees();
-    want(kept.length === (operation.held ?? 0), `gc leaves ${kept.join(", ")}`);
+    want(kept.length <= (operation.held ?? 0), `gc leaves ${kept.join(", ")}`);
   }
   return problems;
 }

@@ -1,6 +1,6 @@
 /** Fault 23: something of the same user swaps folders in staging for links during the extraction. */
 import { expect } from "bun:test";
-import { mkdirSync, readdirSync, renameSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { RunningChild } from "../support/child.ts";
 import { recordFault } from "../support/fault-table.ts";
@@ -52,13 +52,14 @@ class Machine extends KernelSandbox {
     this.expectOutsideUntouched();
   }
 
-  /** Swaps a folder of the tree that is being staged for a link to the outside. */
+  /** Puts a link to the outside where a folder of the staged tree is, or a file of it will be. */
   swap(path: string): void {
     const staging = join(this.state, "kernels/.staging");
     const [tree = ""] = readdirSync(staging);
-    const folder = join(staging, tree, path);
-    renameSync(folder, join(this.folder, "aside"));
-    symlinkSync(join(this.outside, ...(path === "" ? [] : path.split("/").slice(1))), folder);
+    const place = join(staging, tree, path);
+    if (existsSync(place)) renameSync(place, join(this.folder, "aside"));
+    const below = path === "" ? "." : path.replace(/^modules(?:\/|$)/, "");
+    symlinkSync(join(this.outside, below), place);
   }
 
   #tree(): Snapshot {
@@ -97,6 +98,16 @@ const swaps: readonly {
     name: "the staged tree itself, right after it was made",
     path: "",
     call: /^mkdir .*\/\.staging\/[0-9a-f]+"/,
+  },
+  {
+    name: "a file that is about to be written",
+    path: "vmlinux",
+    call: /^mkdir .*\/\.staging\/[0-9a-f]+"/,
+  },
+  {
+    name: "the manifest that is about to be written",
+    path: "manifest.json",
+    call: /^fsync .*\/vmlinux>/,
   },
   {
     name: "the staged tree itself, in the moment of its publication",
