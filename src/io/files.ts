@@ -166,7 +166,22 @@ export function rename(from: string, to: string): void {
 
 /** Removes a file or link; nothing happens when it is gone already. @throws `io` */
 export function removeFile(file: string): void {
-  guard(`cannot remove ${file}`, () => fs.rmSync(file, { force: true }));
+  guard(`cannot remove ${file}`, () => {
+    try {
+      fs.unlinkSync(file);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+  });
+}
+
+/** Removes a file where an error is already on its way; what stays is swept later. */
+export function removeQuietly(file: string): void {
+  try {
+    fs.unlinkSync(file);
+  } catch {
+    // The error that led here is the one to report.
+  }
 }
 
 /** Removes a folder and all in it; links are removed, never followed. @throws `io` */
@@ -193,7 +208,7 @@ export function replaceFile(file: string, text: string): void {
       }
       fs.renameSync(temporary, file);
     } catch (error) {
-      fs.rmSync(temporary, { force: true });
+      removeQuietly(temporary);
       throw error;
     }
   });
@@ -214,7 +229,7 @@ export function replaceLink(link: string, target: string): void {
       fs.symlinkSync(target, temporary);
       fs.renameSync(temporary, link);
     } catch (error) {
-      fs.rmSync(temporary, { force: true });
+      removeQuietly(temporary);
       throw error;
     }
   });

@@ -1,6 +1,6 @@
 /**
- * The two calls of the C library that no `node:*` module offers. This is the only file that needs
- * Bun itself; on another runtime it is the one to replace.
+ * The calls of the C library that no `node:*` module offers, or not as they are. This is the only
+ * file that needs Bun itself; on another runtime it is the one to replace.
  */
 
 /** @see flock(2) */
@@ -12,6 +12,9 @@ const lockNonBlocking = 4;
 interface Libc {
   readonly flock: (descriptor: number, operation: number) => number;
   readonly syncfs: (descriptor: number) => number;
+  readonly close: (descriptor: number) => number;
+  /** The errno of the call before. */
+  readonly errno: () => number;
 }
 
 let loaded: Libc | undefined;
@@ -20,12 +23,19 @@ function libc(): Libc {
   if (loaded === undefined) {
     // Loaded on first use: commands that only read pay nothing for it.
     // oxlint-disable-next-line typescript/no-require-imports -- synchronous and lazy; an import is neither
-    const { dlopen }: typeof import("bun:ffi") = require("bun:ffi");
+    const { dlopen, read }: typeof import("bun:ffi") = require("bun:ffi");
     const library = dlopen("libc.so.6", {
       flock: { args: ["i32", "i32"], returns: "i32" },
       syncfs: { args: ["i32"], returns: "i32" },
+      close: { args: ["i32"], returns: "i32" },
+      __errno_location: { args: [], returns: "ptr" },
     });
-    loaded = library.symbols;
+    const { flock, syncfs, close, __errno_location: errnoLocation } = library.symbols;
+    const errno = (): number => {
+      const location = errnoLocation();
+      return location === null ? 0 : read.i32(location);
+    };
+    loaded = { flock, syncfs, close, errno };
   }
   return loaded;
 }
@@ -51,4 +61,24 @@ export function tryLock(
  */
 export function syncFileSystem(descriptor: number): boolean {
   return libc().syncfs(descriptor) === 0;
+}
+
+const errnoNames: ReadonlyMap<number, string> = new Map([
+  [5, "EIO"],
+  [28, "ENOSPC"],
+  [122, "EDQUOT"],
+]);
+
+/**
+ * Closes a file that was written. Some filesystems tell only now that there was no room;
+ * `closeSync` of the runtime keeps that to itself.
+ *
+ * @throws an error with an errno as its `code`, like those of node:fs.
+ * @see close(2), "Dealing with error returns from close()"
+ */
+export function closeWritten(descriptor: number): void {
+  const { close, errno } = libc();
+  if (close(descriptor) === 0) return;
+  const code = errnoNames.get(errno()) ?? "EIO";
+  throw Object.assign(new Error(`${code}: close`), { code });
 }

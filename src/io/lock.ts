@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { BangerError } from "../core/errors.ts";
 import { pause } from "./clock.ts";
-import { errnoOf, fileError } from "./files.ts";
+import { errnoOf, fileError, removeQuietly } from "./files.ts";
 import { lockExclusive, lockShared, tryLock } from "./libc.ts";
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
@@ -92,7 +92,8 @@ export class FileLock {
   }
 
   release(): void {
-    if (this.#removeAs !== undefined) fs.rmSync(this.#removeAs, { force: true });
+    // A lock file that cannot be removed is in nobody's way.
+    if (this.#removeAs !== undefined) removeQuietly(this.#removeAs);
     fs.closeSync(this.#descriptor);
   }
 }

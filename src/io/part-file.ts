@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as v from "valibot";
 import type { Sha256 } from "../core/sha256.ts";
-import { fileError, guard, removeFile } from "./files.ts";
+import { fileError, guard, removeFile, removeQuietly } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
 import { writeAll } from "./staged-tree.ts";
 
@@ -78,7 +78,7 @@ export class PartFile {
     if (this.#origin?.url === origin?.url && this.#origin?.validator === origin?.validator) return;
     this.#origin = origin;
     guard(`cannot write ${this.#originFile}`, () => {
-      if (origin === undefined) fs.rmSync(this.#originFile, { force: true });
+      if (origin === undefined) removeFile(this.#originFile);
       else fs.writeFileSync(this.#originFile, JSON.stringify(origin), { mode: 0o600 });
     });
   }
@@ -114,12 +114,8 @@ export class PartFile {
   /** Closes and removes the file. Never throws: what stays is a download to continue, or for gc. */
   remove(): void {
     fs.closeSync(this.#descriptor);
-    try {
-      removeFile(this.#file);
-      removeFile(this.#originFile);
-    } catch {
-      // The result, or the error, that led here is the one to report.
-    }
+    removeQuietly(this.#file);
+    removeQuietly(this.#originFile);
   }
 
   #reopenAtStart(): void {

@@ -2,9 +2,9 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { BangerError } from "../core/errors.ts";
 import { manifestFileName, type ManifestFile, type ManifestLink } from "../core/manifest.ts";
-import { directoryMode, errnoOf, fileError, fileMode, guard, removeTree } from "./files.ts";
+import { directoryMode, errnoOf, fileError, fileMode, guard, lookAt, removeTree } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
-import { lockExclusive, syncFileSystem, tryLock } from "./libc.ts";
+import { closeWritten, lockExclusive, syncFileSystem, tryLock } from "./libc.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
 
@@ -68,6 +68,13 @@ export class StagedTree {
     return undefined;
   }
 
+  /** Whether it is this very tree that stands at `directory`, and nothing put in its place. */
+  isAt(directory: string): boolean {
+    const there = lookAt(directory);
+    const ours = fs.fstatSync(this.#rootDescriptor);
+    return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+  }
+
   get root(): string {
     return this.#root;
   }
@@ -113,9 +120,11 @@ export class StagedTree {
     this.#guard(file.path, () => {
       try {
         if (this.files.length < maxSingleSyncs) fs.fsyncSync(file.descriptor);
-      } finally {
+      } catch (error) {
         fs.closeSync(file.descriptor);
+        throw error;
       }
+      closeWritten(file.descriptor);
     });
     this.files.push({ path: file.path, size_bytes: file.sizeBytes, sha256: file.hash.digest() });
   }
@@ -136,9 +145,11 @@ export class StagedTree {
       try {
         writeAll(descriptor, Buffer.from(manifestText));
         fs.fsyncSync(descriptor);
-      } finally {
+      } catch (error) {
         fs.closeSync(descriptor);
+        throw error;
       }
+      closeWritten(descriptor);
     });
     if (this.files.length > maxSingleSyncs) {
       if (!syncFileSystem(this.#rootDescriptor)) {

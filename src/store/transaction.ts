@@ -65,6 +65,11 @@ export class Transaction {
     const isThere = before !== undefined && lookAt(layout.tree(before)) !== undefined;
     rename(staged.root, layout.tree(tree));
     try {
+      if (!staged.isAt(layout.tree(tree))) {
+        throw new BangerError("bad-state", `something took the place of ${staged.root}`, {
+          hint: "find out which program writes to the folder, then run the same command again",
+        });
+      }
       syncFolder(layout.trees);
       if (isThere && replaces === "older") {
         replaceLink(layout.previousLink(slot), path.join("..", ".store", before));
@@ -200,6 +205,10 @@ function sweep(store: KernelStore): void {
   const { layout } = store;
   for (const name of listNames(layout.staging)) {
     const directory = path.join(layout.staging, name);
+    if (lookAt(directory)?.isDirectory() === false) {
+      removeFile(directory);
+      continue;
+    }
     const lock = FileLock.tryAcquireFolder(directory, "exclusive");
     if (lock === undefined) continue;
     removeTree(directory);

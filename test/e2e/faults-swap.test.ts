@@ -21,10 +21,9 @@ class Machine extends KernelSandbox {
 
   static async start(filesOf = bundleFilesOf): Promise<Machine> {
     const machine = new Machine({ filesOf });
-    // What the archive puts into its folders could land here, or replace what is here.
-    mkdirSync(join(machine.outside, newer, "kernel"), { recursive: true });
-    mkdirSync(join(machine.outside, "kernel"));
-    mkdirSync(join(machine.outside, "modules", newer, "kernel"), { recursive: true });
+    // What the archive puts into its folders could land here: they are there, and empty.
+    mkdirSync(join(machine.outside, "modules", newer), { recursive: true });
+    mkdirSync(join(machine.outside, "empty"));
     machine.#outsideBefore = snapshotOf(machine.outside);
     machine.offer(older);
     await machine.must(...pull);
@@ -53,13 +52,12 @@ class Machine extends KernelSandbox {
   }
 
   /** Puts a link to the outside where a folder of the staged tree is, or a file of it will be. */
-  swap(path: string): void {
+  swap(path: string, target: string): void {
     const staging = join(this.state, "kernels/.staging");
     const [tree = ""] = readdirSync(staging);
     const place = join(staging, tree, path);
     if (existsSync(place)) renameSync(place, join(this.folder, "aside"));
-    const below = path === "" ? "." : path.replace(/^modules(?:\/|$)/, "");
-    symlinkSync(join(this.outside, below), place);
+    symlinkSync(join(this.outside, target), place);
   }
 
   #tree(): Snapshot {
@@ -67,61 +65,71 @@ class Machine extends KernelSandbox {
   }
 }
 
-/** Where the pull is held, and what is swapped while it is. */
+/** Where the pull is held, what is swapped while it is, and where outside the link leads. */
 const swaps: readonly {
   readonly name: string;
   readonly path: string;
+  readonly target: string;
   /** The call that it is held after. */
   readonly call: RegExp;
 }[] = [
   {
     name: "a folder right after it was made",
     path: "modules",
+    target: "empty",
     call: /^mkdir .*\/modules"/,
   },
   {
     name: "a folder within a folder",
     path: `modules/${newer}`,
+    target: "empty",
     call: /^mkdir .*\/6\.12\.2"/,
   },
   {
-    name: "a folder after a file was written into it",
-    path: `modules/${newer}/kernel`,
-    call: /^fsync .*\/first\.ko>/,
+    name: "a folder that is come back to",
+    path: "modules",
+    target: "modules",
+    call: /^fsync .*\/vmlinux>/,
   },
   {
     name: "a folder before it is made durable",
     path: `modules/${newer}/kernel`,
+    target: "empty",
     call: /^fsync .*\/manifest\.json>/,
-  },
-  {
-    name: "the staged tree itself, right after it was made",
-    path: "",
-    call: /^mkdir .*\/\.staging\/[0-9a-f]+"/,
   },
   {
     name: "a file that is about to be written",
     path: "vmlinux",
+    target: "new",
     call: /^mkdir .*\/\.staging\/[0-9a-f]+"/,
   },
   {
     name: "the manifest that is about to be written",
     path: "manifest.json",
+    target: "new",
     call: /^fsync .*\/vmlinux>/,
   },
   {
-    name: "the staged tree itself, in the moment of its publication",
+    name: "the staged tree itself, right after it was made",
     path: "",
-    call: /^mkdir .*\/kernels\/\.previous"/,
+    target: "empty",
+    call: /^mkdir .*\/\.staging\/[0-9a-f]+"/,
   },
   {
     name: "the staged tree itself, before it is published",
     path: "",
+    target: "empty",
     call: treeSynced,
+  },
+  {
+    name: "the staged tree itself, in the moment of its publication",
+    path: "",
+    target: "empty",
+    call: /^mkdir .*\/kernels\/\.previous"/,
   },
 ];
 
-for (const { name, path, call } of swaps) {
+for (const { name, path, target, call } of swaps) {
   testUnless(
     straceObstacle(),
     `row 23: a link in place of ${name} leads no write outside`,
@@ -131,7 +139,7 @@ for (const { name, path, call } of swaps) {
       const held = await callOf(machine, pull, call);
       putBack();
       const run = await stopAfterCall(machine, pull, held);
-      machine.swap(path);
+      machine.swap(path, target);
       const { result } = await run.resume();
       await machine.expectFailedAndHealed(result);
       recordFault({
@@ -191,7 +199,7 @@ testUnless(
     const staging = join(machine.state, "kernels/.staging");
     const attacker = new RunningChild({
       file: process.execPath,
-      args: ["-e", swapper, staging, machine.outside],
+      args: ["-e", swapper, staging, join(machine.outside, "empty")],
       env: { PATH: "/usr/bin:/bin", HOME: machine.home },
     });
     const exits: (number | null)[] = [];
