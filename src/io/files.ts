@@ -241,6 +241,28 @@ export function isTemporaryName(name: string): boolean {
   return name.startsWith(".tmp-");
 }
 
+/**
+ * Runs `work` with a path to a folder that stays the same folder, whatever is put in its place
+ * meanwhile, and that was never reached through a link of its own name.
+ *
+ * @throws {BangerError} `io`, also when the folder is a link; and what `work` throws.
+ */
+export function insideFolder<Result>(directory: string, work: (inside: string) => Result): Result {
+  const descriptor = guard(`cannot open the folder ${directory}`, () =>
+    fs.openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+  );
+  try {
+    return work(`/proc/self/fd/${descriptor}`);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Whether a name is one that {@link randomName} made. */
+export function isRandomName(name: string): boolean {
+  return /^[0-9a-f]{16}$/.test(name);
+}
+
 /** 16 hexadecimal digits that nobody can guess. */
 export function randomName(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex");

@@ -12,7 +12,7 @@ import {
   syncFolder,
 } from "../io/files.ts";
 import { imageFile, imagesFolder } from "./layout.ts";
-import { openFolder, type Access } from "./state-folder.ts";
+import { checkInnerFolder, openFolder, type Access } from "./state-folder.ts";
 
 const maxRecordBytes = 1 << 20;
 
@@ -27,8 +27,9 @@ export class ImageStore {
 
   /** @throws {BangerError} `bad-state`, when the folder is not safe to use; `io`. */
   static open(environment: Environment, access: Access): ImageStore {
-    const stateDir = openFolder(environment.stateDir, access, environment);
-    return new ImageStore(stateDir ?? environment.stateDir);
+    const stateDir = openFolder(environment.stateDir, access, environment) ?? environment.stateDir;
+    checkInnerFolder(imagesFolder(stateDir), access, environment);
+    return new ImageStore(stateDir);
   }
 
   /** All records, by name. @throws {BangerError} `bad-state`, `io` */

@@ -11,8 +11,8 @@ import {
 import type { Reference } from "../core/reference.ts";
 import type { Environment } from "../io/environment.ts";
 import { linkTarget, listNames, lookAt, readText } from "../io/files.ts";
-import { KernelsLayout, slotOf } from "./layout.ts";
-import { openFolder, type Access } from "./state-folder.ts";
+import { isTreeName, KernelsLayout, slotOf } from "./layout.ts";
+import { checkInnerFolder, openFolder, type Access } from "./state-folder.ts";
 
 const maxManifestBytes = 128 * 2 ** 20;
 
@@ -61,6 +61,7 @@ export class KernelStore {
     }
     const root = openFolder(environment.kernelsDir, access, environment);
     const layout = new KernelsLayout(root ?? environment.kernelsDir);
+    for (const folder of layout.inner) checkInnerFolder(folder, access, environment);
     return new KernelStore(layout, environment.hostArch);
   }
 
@@ -125,9 +126,9 @@ export class KernelStore {
     return match;
   }
 
-  /** Names of all trees in the store. */
+  /** Names of all trees in the store; what else is there is not banger's. */
   trees(): string[] {
-    return listNames(this.layout.trees);
+    return listNames(this.layout.trees).filter((name) => isTreeName(name));
   }
 
   /** The tree that a slot's current or previous link leads to. */
@@ -162,8 +163,8 @@ export class KernelStore {
   }
 
   #treeOf(link: string): string | undefined {
-    const target = linkTarget(link);
-    return target === undefined ? undefined : path.basename(target);
+    const tree = path.basename(linkTarget(link) ?? "");
+    return isTreeName(tree) ? tree : undefined;
   }
 
   #read(

@@ -29,6 +29,12 @@ export class KernelsLayout {
     this.pins = path.join(root, ".pins");
   }
 
+  /** The folders within that only banger puts things in. */
+  get inner(): readonly string[] {
+    const { locks, parts, staging, trash, trees, previous, pins } = this;
+    return [locks, parts, staging, trash, trees, previous, pins];
+  }
+
   /** The link that leads to the current tree of a slot. */
   link(slot: string): string {
     return path.join(this.root, slot);
@@ -70,4 +76,24 @@ export function imageFile(stateDir: string, name: ImageName): string {
 /** The folder of the image records. */
 export function imagesFolder(stateDir: string): string {
   return path.join(stateDir, "images");
+}
+
+/**
+ * The name of a new tree: the slot, what the build is known by, and random digits.
+ *
+ * @example
+ * treeName("generic-6.12", "92e7217c44db", "23ba8ca6…"); // "generic-6.12-92e7217c44db-23ba8ca6"
+ */
+export function treeName(slot: string, label: string, random: string): string {
+  return `${slot}-${label}-${random.slice(0, 8)}`;
+}
+
+/** Whether a name is one that {@link treeName} makes: nothing else in `.store` is ever removed. */
+export function isTreeName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9._-]*-(?:[0-9a-f]{12}|import)-[0-9a-f]{8}$/.test(name);
+}
+
+/** The slot that a tree was made for. */
+export function slotOfTree(tree: string): string {
+  return tree.split("-").slice(0, -2).join("-");
 }

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { BangerError } from "../core/errors.ts";
 import type { Environment } from "../io/environment.ts";
-import { lookThrough, makeFolder, realPath } from "../io/files.ts";
+import { lookAt, lookThrough, makeFolder, realPath } from "../io/files.ts";
 
 const writableByOthers = 0o022;
 
@@ -35,13 +35,34 @@ export function openFolder(
     throw new BangerError("bad-state", `${folder} is not a folder`, { hint: wayOut });
   }
   checkOwner(folder, folder, environment, access === "read" ? ["self", "root"] : ["self"]);
-  if ((there.mode & writableByOthers) !== 0) {
-    const mode = (there.mode & 0o777).toString(8);
-    throw new BangerError("bad-state", `${folder} can be written by others (mode ${mode})`, {
-      hint: `make it yours alone: chmod go-w ${folder}`,
+  refuseWritableByOthers(folder, there.mode);
+  return realPath(folder);
+}
+
+/**
+ * Checks a folder within one of banger's: a real one or none at all. Through a link banger would
+ * write to, and clear up, what is not its own.
+ *
+ * @throws {BangerError} `bad-state`; `io`.
+ */
+export function checkInnerFolder(folder: string, access: Access, environment: Environment): void {
+  const there = lookAt(folder);
+  if (there === undefined) return;
+  if (!there.isDirectory()) {
+    throw new BangerError("bad-state", `${folder} is not a folder that banger made`, {
+      hint: `move it away: mv ${folder} ${folder}.old`,
     });
   }
-  return realPath(folder);
+  checkOwner(folder, folder, environment, access === "read" ? ["self", "root"] : ["self"]);
+  refuseWritableByOthers(folder, there.mode);
+}
+
+function refuseWritableByOthers(folder: string, mode: number): void {
+  if ((mode & writableByOthers) === 0) return;
+  const octal = (mode & 0o777).toString(8);
+  throw new BangerError("bad-state", `${folder} can be written by others (mode ${octal})`, {
+    hint: `make it yours alone: chmod go-w ${folder}`,
+  });
 }
 
 const wayOut = "choose another folder: BANGER_STATE_DIR=/path/to/folder";

@@ -1,6 +1,8 @@
 import path from "node:path";
 import { BangerError } from "../core/errors.ts";
 import {
+  insideFolder,
+  isRandomName,
   isTemporaryName,
   listNames,
   lookAt,
@@ -16,6 +18,7 @@ import {
 import { FileLock, type LockOptions } from "../io/lock.ts";
 import { StagedTree } from "../io/staged-tree.ts";
 import type { KernelStore } from "./kernel-store.ts";
+import { slotOfTree, treeName } from "./layout.ts";
 import { Pins } from "./pins.ts";
 
 /**
@@ -58,7 +61,7 @@ export class Transaction {
    */
   publish(staged: StagedTree, slot: string, label: string, replaces: "older" | "damaged"): string {
     const { layout } = this.#store;
-    const tree = `${slot}-${label}-${randomName().slice(0, 8)}`;
+    const tree = treeName(slot, label, randomName());
     makeFolder(layout.trees);
     makeFolder(layout.previous);
     const { current: before, previous } = this.#store.linkedTrees(slot);
@@ -171,11 +174,6 @@ export class Transaction {
   }
 }
 
-/** The slot that a tree was made for: its name less the label and the random part. */
-export function slotOfTree(tree: string): string {
-  return tree.split("-").slice(0, -2).join("-");
-}
-
 /** Makes and locks a folder for a tree that is being written. @throws {BangerError} `io`, `no-space` */
 export function stage(store: KernelStore): StagedTree {
   makeFolder(store.layout.staging, privateMode);
@@ -197,14 +195,29 @@ export function prepareDownloads(store: KernelStore): void {
 export function needsSweep(store: KernelStore, uid: number): boolean {
   const { layout } = store;
   if (lookAt(layout.root)?.uid !== uid) return false;
-  return [layout.staging, layout.trash].some((folder) => listNames(folder).length > 0);
+  return [layout.staging, layout.trash].some((folder) => listNames(folder).some(isRandomName));
 }
 
 /** Removes what dead processes left. Only under the lock of the store. */
 function sweep(store: KernelStore): void {
   const { layout } = store;
-  for (const name of listNames(layout.staging)) {
-    const directory = path.join(layout.staging, name);
+  if (lookAt(layout.staging) !== undefined) insideFolder(layout.staging, sweepStaging);
+  if (lookAt(layout.trash) !== undefined) {
+    insideFolder(layout.trash, (trash) => {
+      for (const name of listNames(trash).filter(isRandomName)) removeTree(path.join(trash, name));
+    });
+  }
+  for (const folder of [layout.root, layout.previous, layout.pins]) {
+    for (const name of listNames(folder)) {
+      if (isTemporaryName(name)) removeFile(path.join(folder, name));
+    }
+  }
+}
+
+/** Removes the staged trees whose makers have died. */
+function sweepStaging(staging: string): void {
+  for (const name of listNames(staging).filter(isRandomName)) {
+    const directory = path.join(staging, name);
     if (lookAt(directory)?.isDirectory() === false) {
       removeFile(directory);
       continue;
@@ -213,11 +226,5 @@ function sweep(store: KernelStore): void {
     if (lock === undefined) continue;
     removeTree(directory);
     lock.release();
-  }
-  for (const name of listNames(layout.trash)) removeTree(path.join(layout.trash, name));
-  for (const folder of [layout.root, layout.previous, layout.pins]) {
-    for (const name of listNames(folder)) {
-      if (isTemporaryName(name)) removeFile(path.join(folder, name));
-    }
   }
 }
