@@ -46,6 +46,12 @@ export function archOf(text: string | undefined): Arch | undefined {
   });
 }
 
+/** A path as typed. An empty one would mean the current folder, which nobody means. @throws `usage` */
+export function pathOf(text: string, what: string): string {
+  if (text !== "") return text;
+  throw new BangerError("usage", `${what} is empty`);
+}
+
 /** A whole number from a flag. @throws {BangerError} `usage` */
 export function wholeNumber(text: string, flag: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);

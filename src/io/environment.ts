@@ -1,7 +1,7 @@
 import path from "node:path";
 import { parseArch, type Arch } from "../core/arch.ts";
 import { BangerError } from "../core/errors.ts";
-import { lookThrough, realPath } from "./files.ts";
+import { realPath } from "./files.ts";
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -69,10 +69,17 @@ export function readEnvironment(): Environment {
   };
 }
 
-/** Follows a folder that is a link here and never again, so that all of a run is in one place. */
+/**
+ * Follows a folder that is a link here and never again, so that all of a run is in one place. What
+ * cannot be followed is left as it is, for those who open it to refuse.
+ */
 function resolved(folder: string): string {
   const absolute = path.resolve(folder);
-  return lookThrough(absolute) === undefined ? absolute : realPath(absolute);
+  try {
+    return realPath(absolute);
+  } catch {
+    return absolute;
+  }
 }
 
 function homeOf(home: string | undefined): string {

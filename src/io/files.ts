@@ -26,7 +26,7 @@ const errnoWords: ReadonlyMap<string, readonly [ErrorCode, string, string?]> = n
   ["ENOENT", ["io", "no such file or folder"]],
   ["ENOTDIR", ["io", "a part of the path is not a folder"]],
   ["EISDIR", ["io", "it is a folder"]],
-  ["ELOOP", ["io", "it is a symbolic link where none may be"]],
+  ["ELOOP", ["io", "symbolic links lead in a circle, or one stands where none may be"]],
   ["EEXIST", ["io", "it exists already"]],
   ["EMFILE", ["io", "too many open files", "raise the limit: ulimit -n 4096"]],
   ["ENAMETOOLONG", ["io", "the path is too long"]],

@@ -26,6 +26,11 @@ export function openFolder(
 ): string | undefined {
   const there = lookThrough(folder);
   if (there === undefined) {
+    if (lookAt(folder) !== undefined) {
+      throw new BangerError("bad-state", `${folder} is a link that leads nowhere`, {
+        hint: `make the folder that it names, or remove the link: rm ${folder}`,
+      });
+    }
     if (access === "read") return undefined;
     checkOwner(nearestFolder(folder), folder, environment, ["self", "root"]);
     makeFolder(folder);

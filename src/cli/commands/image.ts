@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { BangerError } from "../../core/errors.ts";
 import { parseImageName } from "../../core/kernel-name.ts";
-import { referenceOf, wholeNumber, type App, type Run } from "../app.ts";
+import { pathOf, referenceOf, wholeNumber, type App, type Run } from "../app.ts";
 import { confirm } from "../confirm.ts";
 import { forEachName } from "../each.ts";
 import { renderFields, renderTable } from "../table.ts";
@@ -55,7 +55,7 @@ export function addImage(image: Command, run: Run): void {
         const { kernels, images } = await openStores(app, "write");
         const result = await registerImage(app.context, kernels, images, {
           name,
-          rootfs: options.rootfs,
+          rootfs: pathOf(options.rootfs, "--rootfs"),
           kernel: reference,
           bootArgs: options.bootArgs,
           readOnly: options.readOnly === true,
@@ -166,7 +166,10 @@ function configInput(options: ConfigOptions): ConfigInput {
   const vsock =
     vsockCid === undefined || vsockUds === undefined
       ? undefined
-      : { guestCid: wholeNumber(vsockCid, "--vsock-cid"), udsPath: vsockUds };
+      : {
+          guestCid: wholeNumber(vsockCid, "--vsock-cid"),
+          udsPath: pathOf(vsockUds, "--vsock-uds"),
+        };
   return {
     vcpuCount: wholeNumber(options.vcpus, "--vcpus"),
     memSizeMib: wholeNumber(options.mem, "--mem"),

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { BangerError } from "../../core/errors.ts";
 import { parseKernelName } from "../../core/kernel-name.ts";
 import { isKernelVersion } from "../../core/kernel-version.ts";
-import { archOf, type Run } from "../app.ts";
+import { archOf, pathOf, type Run } from "../app.ts";
 import { kernelDocument } from "../documents.ts";
 
 interface Options {
@@ -54,7 +54,7 @@ export function addKernelImport(kernel: Command, run: Run): void {
         const force = options.force === true;
         const result = await importKernel(app.context, store, {
           name,
-          from,
+          from: pathOf(from, "--from"),
           distro,
           arch,
           kernelVersion,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { referenceOf, type Run } from "../app.ts";
+import { pathOf, referenceOf, type Run } from "../app.ts";
 import { kernelDocument } from "../documents.ts";
 
 interface ArchOption {
@@ -28,7 +28,11 @@ export function addKernelMove(kernel: Command, run: Run): void {
         const [name = "", destination = ""] = names;
         const store = await openStore(app.context, "read");
         const installed = findKernel(app.context, store, referenceOf(app, name, options.arch));
-        const path = exportKernel(installed, destination, options.vmlinux === true);
+        const path = exportKernel(
+          installed,
+          pathOf(destination, "the destination"),
+          options.vmlinux === true,
+        );
         return { json: { name: installed.name, arch: installed.arch, path }, text: path };
       }),
     );
