@@ -13,9 +13,18 @@ interface Libc {
   readonly flock: (descriptor: number, operation: number) => number;
   readonly syncfs: (descriptor: number) => number;
   readonly close: (descriptor: number) => number;
+  readonly renameat2: Renameat2;
   /** The errno of the call before. */
   readonly errno: () => number;
 }
+
+type Renameat2 = (
+  fromFolder: number,
+  from: NodeJS.TypedArray,
+  toFolder: number,
+  to: NodeJS.TypedArray,
+  flags: number,
+) => number;
 
 let loaded: Libc | undefined;
 
@@ -28,14 +37,15 @@ function libc(): Libc {
       flock: { args: ["i32", "i32"], returns: "i32" },
       syncfs: { args: ["i32"], returns: "i32" },
       close: { args: ["i32"], returns: "i32" },
+      renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
       __errno_location: { args: [], returns: "ptr" },
     });
-    const { flock, syncfs, close, __errno_location: errnoLocation } = library.symbols;
+    const { __errno_location: errnoLocation, ...calls } = library.symbols;
     const errno = (): number => {
       const location = errnoLocation();
       return location === null ? 0 : read.i32(location);
     };
-    loaded = { flock, syncfs, close, errno };
+    loaded = { ...calls, errno };
   }
   return loaded;
 }
@@ -81,4 +91,18 @@ export function closeWritten(descriptor: number): void {
   if (close(descriptor) === 0) return;
   const code = errnoNames.get(errno()) ?? "EIO";
   throw Object.assign(new Error(`${code}: close`), { code });
+}
+
+const currentFolder = -100;
+const renameExchange = 2;
+
+/**
+ * Lets two files, folders or links of one filesystem change places in one step.
+ *
+ * @returns false when the filesystem cannot do that, or one of them is missing.
+ * @see renameat2(2), RENAME_EXCHANGE
+ */
+export function exchange(one: string, other: string): boolean {
+  const [from, to] = [Buffer.from(`${one}\0`), Buffer.from(`${other}\0`)];
+  return libc().renameat2(currentFolder, from, currentFolder, to, renameExchange) === 0;
 }

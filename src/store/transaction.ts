@@ -15,6 +15,7 @@ import {
   replaceLink,
   syncFolder,
 } from "../io/files.ts";
+import { exchange } from "../io/libc.ts";
 import { FileLock, type LockOptions } from "../io/lock.ts";
 import { StagedTree } from "../io/staged-tree.ts";
 import type { KernelStore } from "./kernel-store.ts";
@@ -75,20 +76,23 @@ export class Transaction {
       }
       syncFolder(layout.trees);
       if (isThere && replaces === "older") {
-        replaceLink(layout.previousLink(slot), path.join("..", ".store", before));
+        replaceLink(layout.previousLink(slot), linkTo(before));
       }
-      replaceLink(layout.link(slot), path.join(".store", tree));
+      // Before the link: cut short in between, the images have the whole build and the pull is owed.
+      if (isThere && replaces === "damaged") this.#movePins(before, tree);
+      replaceLink(layout.link(slot), linkTo(tree));
     } catch (error) {
       this.#takeBack(slot, before, previous, tree);
       throw error;
     }
-    if (isThere && replaces === "damaged") {
-      for (const pin of this.pins.list()) {
-        if (pin.tree === before) this.pins.put({ ...pin, tree });
-      }
-      this.#discardTree(before);
-    }
+    if (isThere && replaces === "damaged") this.#discardTree(before);
     return tree;
+  }
+
+  #movePins(from: string, to: string): void {
+    for (const pin of this.pins.list()) {
+      if (pin.tree === from) this.pins.put({ ...pin, tree: to });
+    }
   }
 
   /** After a publication that the disk refused: the links as they were, as far as the disk allows. */
@@ -101,9 +105,10 @@ export class Transaction {
     const { layout } = this.#store;
     try {
       if (before === undefined) removeFile(layout.link(slot));
-      else replaceLink(layout.link(slot), path.join(".store", before));
+      else replaceLink(layout.link(slot), linkTo(before));
       if (previous === undefined) removeFile(layout.previousLink(slot));
-      else replaceLink(layout.previousLink(slot), path.join("..", ".store", previous));
+      else replaceLink(layout.previousLink(slot), linkTo(previous));
+      if (before !== undefined) this.#movePins(tree, before);
       this.#discardTree(tree);
     } catch {
       // The disk fails; the error that led here is the one to report.
@@ -115,10 +120,14 @@ export class Transaction {
     const { layout } = this.#store;
     const { current, previous } = this.#store.linkedTrees(slot);
     if (previous === undefined) throw new Error(`${slot} has no previous tree`);
-    replaceLink(layout.link(slot), path.join(".store", previous));
-    if (current !== undefined) {
-      replaceLink(layout.previousLink(slot), path.join("..", ".store", current));
+    if (exchange(layout.link(slot), layout.previousLink(slot))) {
+      syncFolder(layout.previous);
+      syncFolder(layout.root);
+      return;
     }
+    // A filesystem that cannot exchange: cut short in between, the way back is lost, not the kernel.
+    replaceLink(layout.link(slot), linkTo(previous));
+    if (current !== undefined) replaceLink(layout.previousLink(slot), linkTo(current));
   }
 
   /**
@@ -174,6 +183,14 @@ export class Transaction {
   }
 }
 
+/**
+ * What a slot's link says. A link to a previous tree says the same, so that the two can change
+ * places: it is a note that is read, never a path that is followed.
+ */
+function linkTo(tree: string): string {
+  return path.join(".store", tree);
+}
+
 /** Makes and locks a folder for a tree that is being written. @throws {BangerError} `io`, `no-space` */
 export function stage(store: KernelStore): StagedTree {
   makeFolder(store.layout.staging, privateMode);
@@ -195,7 +212,12 @@ export function prepareDownloads(store: KernelStore): void {
 export function needsSweep(store: KernelStore, uid: number): boolean {
   const { layout } = store;
   if (lookAt(layout.root)?.uid !== uid) return false;
-  return [layout.staging, layout.trash].some((folder) => listNames(folder).some(isRandomName));
+  return (
+    [layout.staging, layout.trash].some((folder) => listNames(folder).some(isRandomName)) ||
+    [layout.root, layout.previous, layout.pins].some((folder) =>
+      listNames(folder).some(isTemporaryName),
+    )
+  );
 }
 
 /** Removes what dead processes left. Only under the lock of the store. */

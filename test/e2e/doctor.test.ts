@@ -111,9 +111,9 @@ describe("doctor", () => {
   });
 
   test("finds what a killed banger left", async () => {
-    mkdirSync(join(sandbox.state, "kernels/.staging/dead"), { recursive: true });
+    mkdirSync(join(sandbox.state, "kernels/.staging/0123456789abcdef"), { recursive: true });
     expect(about("state-folder", await diagnose())).toMatchObject({ ok: false });
-    expect(existsSync(join(sandbox.state, "kernels/.staging/dead"))).toBe(true);
+    expect(existsSync(join(sandbox.state, "kernels/.staging/0123456789abcdef"))).toBe(true);
     requireExit(await sandbox.banger(["kernel", "list"]));
     expect(about("state-folder", await diagnose())).toMatchObject({ ok: true });
   });

@@ -104,8 +104,11 @@ export class KernelSandbox extends Sandbox {
    */
   installed(): Links {
     const kernels = join(this.state, "kernels");
-    const current = this.#behindLink(join(kernels, kernelName));
-    const previous = this.#behindLink(join(kernels, ".previous", kernelName));
+    const current = this.#behindLink(join(kernels, kernelName), (target) => join(kernels, target));
+    // Nobody follows this one: it says which tree, as the current one did before it.
+    const previous = this.#behindLink(join(kernels, ".previous", kernelName), (target) =>
+      join(kernels, ".store", basename(target)),
+    );
     return {
       ...(current === undefined ? {} : { current }),
       ...(previous === undefined ? {} : { previous }),
@@ -163,9 +166,9 @@ export class KernelSandbox extends Sandbox {
     return (existsSync(trees) ? readdirSync(trees) : []).filter((tree) => !linked.has(tree));
   }
 
-  #behindLink(link: string): string | undefined {
+  #behindLink(link: string, treeOf: (target: string) => string): string | undefined {
     const isThere = lstatSync(link, { throwIfNoEntry: false }) !== undefined;
-    return isThere ? this.buildIn(join(dirname(link), readlinkSync(link))) : undefined;
+    return isThere ? this.buildIn(treeOf(readlinkSync(link))) : undefined;
   }
 }
 
