@@ -188,7 +188,10 @@ export class StagedTree {
     fs.closeSync(this.#rootDescriptor);
   }
 
-  /** Removes the tree. Never throws: what stays is swept by the next command. */
+  /**
+   * Removes the tree from where it was made; one that was moved away stays. Never throws: what is
+   * left is swept by the next command.
+   */
   discard(): void {
     try {
       removeTree(this.#root);

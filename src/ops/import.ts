@@ -13,8 +13,8 @@ import { lookThrough, readHead, realPath } from "../io/files.ts";
 import type { StagedTree } from "../io/staged-tree.ts";
 import { readChunks, walkTree, type TreeItem } from "../io/tree-reader.ts";
 import { isWhole } from "../store/integrity.ts";
-import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
-import { stage } from "../store/transaction.ts";
+import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import { withStaged } from "../store/transaction.ts";
 import { change, type Context } from "./context.ts";
 
 export interface ImportInput {
@@ -53,7 +53,7 @@ export async function importKernel(
   store: KernelStore,
   input: ImportInput,
 ): Promise<ImportResult> {
-  refuseToReplace(store.current(input.name, input.arch), input);
+  refuseToReplace(store.replaceable(input.name, input.arch), input);
   const sources = collect(context, input);
   const image = sources.find((source) => source.entry.path === bundleNames.kernel);
   if (image === undefined) {
@@ -63,34 +63,16 @@ export async function importKernel(
   }
   requireImage(image.absolute, input.arch);
   const version = versionOf(image.absolute, input);
-  const staged = stage(store);
-  try {
+  return withStaged(store, async (staged) => {
     for (const source of sources) copy(staged, source);
     const manifest = manifestOf(input, version, staged);
     staged.seal(formatManifest(manifest));
-    const result = await publish(context, store, input, staged, manifest);
-    if (result.outcome === "current") staged.discard();
-    return result;
-  } catch (error) {
-    staged.discard();
-    throw error;
-  } finally {
-    staged.close();
-  }
+    return publish(context, store, input, staged, manifest);
+  });
 }
 
-function refuseToReplace(
-  installed: InstalledKernel | DamagedKernel | undefined,
-  input: ImportInput,
-): void {
-  if (installed === undefined) return;
-  if ("damage" in installed) {
-    // What banger did not put there, it does not take away.
-    if (installed.tree === undefined) throw installed.damage;
-    return;
-  }
-  if (input.force) return;
-  if (installed.manifest.source === "import") return;
+function refuseToReplace(installed: InstalledKernel | undefined, input: ImportInput): void {
+  if (installed === undefined || input.force || installed.manifest.source === "import") return;
   throw new BangerError("refused", `${input.name} is a kernel from the catalog`, {
     hint: "import it under another name, or replace it with --force",
   });
@@ -204,16 +186,13 @@ function publish(
   manifest: Manifest,
 ): Promise<ImportResult> {
   return change(context, store, `importing ${input.name}`, (transaction) => {
-    const before = store.current(input.name, input.arch);
+    const before = store.replaceable(input.name, input.arch);
     refuseToReplace(before, input);
-    if (before !== undefined && "manifest" in before && isSame(before.manifest, manifest)) {
-      if (isWhole(before)) return { kernel: before, outcome: "current" };
+    if (before !== undefined && isSame(before.manifest, manifest) && isWhole(before)) {
+      return { kernel: before, outcome: "current" };
     }
     transaction.publish(staged, store.slotOf(input.name, input.arch), "import", "older");
-    const kernel = store.current(input.name, input.arch);
-    if (kernel === undefined || "damage" in kernel) {
-      throw new BangerError("failed", `${input.name} cannot be read after it was imported`);
-    }
+    const kernel = store.changed(input.name, input.arch);
     return { kernel, outcome: before === undefined ? "installed" : "updated" };
   });
 }

@@ -11,7 +11,7 @@ import { PartFile } from "../io/part-file.ts";
 import type { StagedTree } from "../io/staged-tree.ts";
 import { isWhole } from "../store/integrity.ts";
 import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
-import { prepareDownloads, stage } from "../store/transaction.ts";
+import { prepareDownloads, withStaged } from "../store/transaction.ts";
 import { change, type Context } from "./context.ts";
 import { download } from "./download.ts";
 import { unpackBundle } from "./unpack-bundle.ts";
@@ -48,7 +48,7 @@ export async function pull(
   const entry = requireEntry(catalog, reference);
   const before = store.current(entry.name, entry.arch);
   if (!options.force && isCurrent(before, entry)) return current(entry, before);
-  refuseToReplace(before, entry, catalog, options);
+  refuseToReplace(store.replaceable(entry.name, entry.arch), entry, catalog, options);
 
   prepareDownloads(store);
   const lock = await FileLock.acquire(store.layout.bundleLock(entry.tarball_sha256), {
@@ -119,22 +119,16 @@ function current(entry: CatalogEntry, kernel: InstalledKernel): PullResult {
 }
 
 function refuseToReplace(
-  installed: Installed,
+  installed: InstalledKernel | undefined,
   entry: CatalogEntry,
   catalog: Catalog,
   options: PullOptions,
 ): void {
-  if (installed === undefined) return;
-  if ("damage" in installed) {
-    // What banger did not put there, it does not take away.
-    if (installed.tree === undefined) throw installed.damage;
-    return;
-  }
-  if (options.force) return;
+  if (installed === undefined || options.force) return;
   const { manifest } = installed;
   if (manifest.source === "import") {
     throw new BangerError("refused", `${entry.name} is a kernel that was imported here`, {
-      hint: `to replace it with the one of the catalog: banger kernel pull --force ${entry.name}`,
+      hint: `to replace it with the one of the catalog: banger kernel pull --force ${entry.name}:${entry.arch}`,
     });
   }
   const isOther = manifest.tarball_sha256 !== entry.tarball_sha256;
@@ -142,7 +136,7 @@ function refuseToReplace(
     throw new BangerError(
       "refused",
       `${entry.name} ${manifest.kernel_version} came from catalog ${manifest.catalog_serial}, and this banger has the older catalog ${catalog.serial} with ${entry.kernel_version}`,
-      { hint: `to go back: banger kernel pull --force ${entry.name}` },
+      { hint: `to go back: banger kernel pull --force ${entry.name}:${entry.arch}` },
     );
   }
 }
@@ -177,19 +171,13 @@ async function unpackAndPublish(
   part: PartFile,
   options: PullOptions,
 ): Promise<PullResult> {
-  const staged = stage(store);
-  try {
+  return withStaged(store, async (staged) => {
     context.report({ kind: "stage", name: entry.name, stage: "unpack" });
     await unpackBundle(context, entry, part.descriptor, staged);
     context.report({ kind: "stage", name: entry.name, stage: "install" });
     staged.seal(formatManifest(manifestOf(entry, catalog, staged)));
-    return await publish(context, store, catalog, entry, staged, options);
-  } catch (error) {
-    staged.discard();
-    throw error;
-  } finally {
-    staged.close();
-  }
+    return publish(context, store, catalog, entry, staged, options);
+  });
 }
 
 function requireSpace(store: KernelStore, entry: CatalogEntry, presentBytes: number): void {
@@ -231,15 +219,12 @@ function publish(
   return change(context, store, `installing ${entry.name}`, (transaction) => {
     // Somebody may have imported or pulled another build of that name in the meantime.
     const before = store.current(entry.name, entry.arch);
-    refuseToReplace(before, entry, catalog, options);
+    refuseToReplace(store.replaceable(entry.name, entry.arch), entry, catalog, options);
     const isSameBuild = isBuild(before, entry);
     const slot = store.slotOf(entry.name, entry.arch);
     const label = shortDigest(entry.tarball_sha256);
     transaction.publish(staged, slot, label, isSameBuild ? "damaged" : "older");
-    const kernel = store.current(entry.name, entry.arch);
-    if (kernel === undefined || "damage" in kernel) {
-      throw new BangerError("failed", `${entry.name} cannot be read after it was installed`);
-    }
+    const kernel = store.changed(entry.name, entry.arch);
     const outcome = before === undefined ? "installed" : isSameBuild ? "repaired" : "updated";
     return { entry, kernel, outcome };
   });

@@ -36,10 +36,7 @@ export async function rollback(
     }
     if ("damage" in previous) throw previous.damage;
     transaction.swap(previous.slot);
-    const to = store.current(name, arch);
-    if (to === undefined || "damage" in to) {
-      throw new BangerError("failed", `${name} cannot be read after it was rolled back`);
-    }
+    const to = store.changed(name, arch);
     return { from: current !== undefined && "manifest" in current ? current : undefined, to };
   });
 }

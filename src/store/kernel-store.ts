@@ -87,6 +87,27 @@ export class KernelStore {
     return this.#read(name, arch, slot, this.layout.link(slot));
   }
 
+  /**
+   * What may be replaced under a name: nothing, when nothing readable is installed.
+   *
+   * @throws {BangerError} `bad-state`, when something stands there that banger did not make.
+   */
+  replaceable(name: KernelName, arch: Arch): InstalledKernel | undefined {
+    const installed = this.current(name, arch);
+    if (installed === undefined || "manifest" in installed) return installed;
+    if (installed.tree === undefined) throw installed.damage;
+    return undefined;
+  }
+
+  /** What the name leads to right after a change. @throws {BangerError} `bad-state`, `failed` */
+  changed(name: KernelName, arch: Arch): InstalledKernel {
+    const kernel = this.current(name, arch);
+    if (kernel === undefined)
+      throw new BangerError("failed", `${name} vanished while it was changed`);
+    if ("damage" in kernel) throw kernel.damage;
+    return kernel;
+  }
+
   /** What the name led to before, for `rollback`. */
   previous(name: KernelName, arch: Arch): InstalledKernel | DamagedKernel | undefined {
     const slot = this.slotOf(name, arch);

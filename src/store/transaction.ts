@@ -191,8 +191,25 @@ function linkTo(tree: string): string {
   return path.join(".store", tree);
 }
 
-/** Makes and locks a folder for a tree that is being written. @throws {BangerError} `io`, `no-space` */
-export function stage(store: KernelStore): StagedTree {
+/**
+ * Runs `work` with a new tree, which is gone afterwards unless `work` has published it.
+ *
+ * @throws {BangerError} `io`, `no-space`; and what `work` throws.
+ */
+export async function withStaged<Result>(
+  store: KernelStore,
+  work: (staged: StagedTree) => Promise<Result>,
+): Promise<Result> {
+  const staged = stage(store);
+  try {
+    return await work(staged);
+  } finally {
+    staged.discard();
+    staged.close();
+  }
+}
+
+function stage(store: KernelStore): StagedTree {
   makeFolder(store.layout.staging, privateMode);
   for (;;) {
     const staged = StagedTree.create(path.join(store.layout.staging, randomName()));

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { recordFault } from "../support/fault-table.ts";
 import { bundleFilesOf, KernelSandbox, kernelName, type Links } from "../support/kernel-state.ts";
 import { LoopDevice } from "../support/loop-device.ts";
-import { bangerOnMainThread, changesBelow } from "../support/main-thread.ts";
+import { bangerOnMainThread, callOf, changesBelow } from "../support/main-thread.ts";
 import { mountObstacle, testUnless } from "../support/obstacles.ts";
 import { cutPower, type Loss, losses, syncAll } from "../support/power-cut.ts";
 import type { BundleFiles } from "../support/sandbox.ts";
@@ -154,6 +154,25 @@ for (const fileSystem of fileSystems) {
         }
       }
       const done = `power cut right after success, ${cuts} times, ${fileSystem}`;
+      recordFault({ row: 26, done, exit: "power cut", code: "-", store: "as wanted" });
+    },
+    timeoutMs,
+  );
+
+  testUnless(
+    mountObstacle(),
+    `row 26: a kernel that a killed pull published is durable once a pull reports it on ${fileSystem}`,
+    async () => {
+      await using machine = await PoweredMachine.start(fileSystem);
+      const { sandbox } = machine;
+      const lastSync = await callOf(sandbox, pull, /^fsync \d+<.*\/kernels>/);
+      machine.putBack();
+      await bangerOnMainThread(sandbox, pull, [`fsync:signal=KILL:when=${lastSync.when}`]);
+      expect(sandbox.installed()).toEqual(both);
+      await sandbox.must(...pull);
+      await machine.cutPower("names and contents");
+      expect(await machine.problems(both)).toEqual([]);
+      const done = `SIGKILL before the last fsync, pull again, power cut, ${fileSystem}`;
       recordFault({ row: 26, done, exit: "power cut", code: "-", store: "as wanted" });
     },
     timeoutMs,

@@ -1,5 +1,5 @@
 /** Fault 23: something of the same user swaps folders in staging for links during the extraction. */
-import { expect } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { RunningChild } from "../support/child.ts";
@@ -184,45 +184,40 @@ for (;;) {
 const manyFolders = (version: string): BundleFiles => ({
   ...bundleFilesOf(version),
   ...Object.fromEntries(
-    Array.from({ length: 600 }, (_, index) => [
+    Array.from({ length: 240 }, (_, index) => [
       `modules/${version}/d${index % 60}/m${index}.ko`,
       `module ${index}`,
     ]),
   ),
 });
 
-testUnless(
-  undefined,
-  "row 23: a program that swaps folders for links all the time leads no write outside",
-  async () => {
-    await using machine = await Machine.start(manyFolders);
-    const staging = join(machine.state, "kernels/.staging");
-    const attacker = new RunningChild({
-      file: process.execPath,
-      args: ["-e", swapper, staging, join(machine.outside, "empty")],
-      env: { PATH: "/usr/bin:/bin", HOME: machine.home },
-    });
-    const exits: (number | null)[] = [];
-    try {
-      while (exits.length < 100 && (exits.length < 10 || attacker.stdout.length < 200)) {
-        const result = await machine.banger([...pull, "--force"]);
-        exits.push(result.exitCode);
-        machine.expectOutsideUntouched();
-        if (result.exitCode !== 0) expect(result.stderr).toMatch(/error: cannot /);
-      }
-    } finally {
-      attacker.killGroup();
-      await Promise.allSettled([attacker.done]);
+test.concurrent("row 23: a program that swaps folders for links all the time leads no write outside", async () => {
+  await using machine = await Machine.start(manyFolders);
+  const staging = join(machine.state, "kernels/.staging");
+  const attacker = new RunningChild({
+    file: process.execPath,
+    args: ["-e", swapper, staging, join(machine.outside, "empty")],
+    env: { PATH: "/usr/bin:/bin", HOME: machine.home },
+  });
+  const exits: (number | null)[] = [];
+  try {
+    while (exits.length < 100 && (exits.length < 10 || attacker.stdout.length < 50)) {
+      const result = await machine.banger([...pull, "--force"]);
+      exits.push(result.exitCode);
+      machine.expectOutsideUntouched();
+      if (result.exitCode !== 0) expect(result.stderr).toMatch(/error: cannot /);
     }
-    expect(attacker.stdout.length).toBeGreaterThanOrEqual(200);
-    expect(exits).toContain(1);
-    await machine.must("kernel", "list");
-    await machine.must(...pull, "--force");
-    await machine.must("kernel", "verify");
-    expect(machine.leftovers()).toEqual([]);
-    machine.expectOutsideUntouched();
-    const done = `${attacker.stdout.length} swaps during ${exits.length} pulls`;
-    recordFault({ row: 23, done, exit: 1, code: "io", store: "same" });
-  },
-  60_000,
-);
+  } finally {
+    attacker.killGroup();
+    await Promise.allSettled([attacker.done]);
+  }
+  expect(attacker.stdout.length).toBeGreaterThanOrEqual(50);
+  expect(exits).toContain(1);
+  await machine.must("kernel", "list");
+  await machine.must(...pull, "--force");
+  await machine.must("kernel", "verify");
+  expect(machine.leftovers()).toEqual([]);
+  machine.expectOutsideUntouched();
+  const done = `${attacker.stdout.length} swaps during ${exits.length} pulls`;
+  recordFault({ row: 23, done, exit: 1, code: "io", store: "same" });
+}, 120_000);
