@@ -194,7 +194,7 @@ export class StagedTree {
    */
   discard(): void {
     try {
-      removeTree(this.#root);
+      if (this.isAt(this.#root)) removeTree(this.#root);
     } catch {
       // The error that led here is the one to report.
     }
