@@ -44,7 +44,11 @@ test: require-test check build ## Run everything that CI runs
 
 .PHONY: faults
 faults: require-test build ## Print the table of faults and how banger answers each
-	@FAULTS_TABLE=1 $(BUN) test --timeout 120000 $(addprefix ./,$(wildcard test/e2e/faults*.test.ts))
+	@rm -f build/faults.jsonl
+	@FAULTS_TABLE=$(CURDIR)/build/faults.jsonl scripts/run-tests.sh $(addprefix ./,$(wildcard test/e2e/faults*.test.ts)) \
+		>build/faults.log 2>&1 || { tail -n 40 build/faults.log; exit 1; }
+	@$(BUN) test/support/print-fault-table.ts build/faults.jsonl
+	@tail -n 1 build/faults.log
 
 .PHONY: check
 check: check-types check-lint check-format check-imports check-unused check-catalog lint-shell ## Check all that needs no build: types, lint, format, imports, unused code, catalog, shell

@@ -8,13 +8,17 @@ export const directoryMode = 0o755;
 /** Permissions of what is not yet proven: nobody else may look in or reach in. */
 export const privateMode = 0o700;
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 
 const errnoWords: ReadonlyMap<string, readonly [ErrorCode, string, string?]> = new Map([
   ["ENOSPC", ["no-space", "the disk is full", "free some space, then run the same command again"]],
   [
     "EDQUOT",
     ["no-space", "the disk quota is used up", "free some space, then run the same command again"],
+  ],
+  [
+    "EFBIG",
+    ["no-space", "files may not grow that large here", "raise the limit: ulimit -f unlimited"],
   ],
   ["EACCES", ["io", "permission denied"]],
   ["EPERM", ["io", "operation not permitted"]],
@@ -62,17 +66,26 @@ export function guard<Result>(doing: string, work: () => Result): Result {
   }
 }
 
-/** The file's text, or undefined when there is no such file. @throws `io`; `bad-state` when it is too large */
+/**
+ * The text of a regular file, or undefined when there is no such file.
+ *
+ * @throws {BangerError} `io`; `bad-state`, when it is too large, or no regular file: reading a pipe or
+ * a device may never end.
+ */
 export function readText(file: string, maxBytes: number): string | undefined {
   let descriptor: number;
   try {
-    descriptor = fs.openSync(file, O_RDONLY);
+    descriptor = fs.openSync(file, O_RDONLY | O_NONBLOCK);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw fileError(`cannot read ${file}`, error);
   }
   try {
-    const { size } = fs.fstatSync(descriptor);
+    const stats = fs.fstatSync(descriptor);
+    const { size } = stats;
+    if (!stats.isFile()) {
+      throw new BangerError("bad-state", `cannot read ${file}: it is not a regular file`);
+    }
     if (size > maxBytes) {
       throw new BangerError(
         "bad-state",

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync, existsSync } from "node:fs";
 import path from "node:path";
 import { recordFault } from "../support/fault-table.ts";
@@ -85,5 +86,19 @@ test("row 22: a kernel's name that leads elsewhere is no kernel, and rm takes aw
     expect((await sandbox.banger(["kernel", "rm", "--yes", "elsewhere-1.0"])).exitCode).toBe(0);
     expect(snapshotOf(victim)).toEqual(before);
     expect((await sandbox.banger(["kernel", "verify", name])).exitCode).toBe(0);
+  }
+});
+
+test("row 21: a catalog that is a pipe, a folder or a device is refused at once", async () => {
+  await using sandbox = new Sandbox();
+  const pipe = path.join(sandbox.folder, "pipe");
+  expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+  for (const file of [pipe, sandbox.folder, "/dev/zero"]) {
+    const env = { BANGER_CATALOG: file };
+    const { exitCode, stderr } = await sandbox.banger(["kernel", "list", "--available"], { env });
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("it is not a regular file"),
+    });
   }
 });
