@@ -1,5 +1,5 @@
 import type { Catalog } from "../core/catalog.ts";
-import type { BangerError } from "../core/errors.ts";
+import { BangerError } from "../core/errors.ts";
 import type { KernelName } from "../core/kernel-name.ts";
 import type { Environment } from "../io/environment.ts";
 import { holderLabel } from "../io/lock.ts";
@@ -64,7 +64,17 @@ export interface Context {
 export async function openStore(context: Context, access: Access): Promise<KernelStore> {
   const store = KernelStore.open(context.environment, access);
   if (needsSweep(store, context.environment.uid)) {
-    await change(context, store, "clearing up", () => undefined);
+    try {
+      const holder = holderLabel("clearing up");
+      await Transaction.run(
+        store,
+        { holder, wait: false, signal: context.signal },
+        () => undefined,
+      );
+    } catch (error) {
+      // Whoever has the lock has swept.
+      if (!(error instanceof BangerError) || error.code !== "busy") throw error;
+    }
   }
   return store;
 }

@@ -5,7 +5,7 @@ import { nearest } from "../core/nearest.ts";
 import type { Reference } from "../core/reference.ts";
 import { shortDigest } from "../core/sha256.ts";
 import { now } from "../io/clock.ts";
-import { freeBytes } from "../io/files.ts";
+import { freeBytes, syncFolder } from "../io/files.ts";
 import { FileLock, holderLabel } from "../io/lock.ts";
 import { PartFile } from "../io/part-file.ts";
 import type { StagedTree } from "../io/staged-tree.ts";
@@ -47,7 +47,7 @@ export async function pull(
   const catalog = context.catalog();
   const entry = requireEntry(catalog, reference);
   const before = store.current(entry.name, entry.arch);
-  if (!options.force && isCurrent(before, entry)) return current(entry, before);
+  if (!options.force && isCurrent(before, entry)) return current(store, entry, before);
   refuseToReplace(store.replaceable(entry.name, entry.arch), entry, catalog, options);
 
   prepareDownloads(store);
@@ -61,7 +61,7 @@ export async function pull(
   });
   try {
     const since = store.current(entry.name, entry.arch);
-    if (!options.force && isCurrent(since, entry)) return current(entry, since);
+    if (!options.force && isCurrent(since, entry)) return current(store, entry, since);
     if (!options.force && isBuild(since, entry)) {
       context.report({ kind: "damaged", name: entry.name });
     }
@@ -114,7 +114,9 @@ function isCurrent(installed: Installed, entry: CatalogEntry): installed is Inst
   return isBuild(installed, entry) && isWhole(installed);
 }
 
-function current(entry: CatalogEntry, kernel: InstalledKernel): PullResult {
+function current(store: KernelStore, entry: CatalogEntry, kernel: InstalledKernel): PullResult {
+  // Whoever installed it may have died before its link was durable; what we report must stay.
+  syncFolder(store.layout.root);
   return { entry, kernel, outcome: "current" };
 }
 

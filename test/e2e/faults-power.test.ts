@@ -6,14 +6,16 @@
 import { expect } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { recordFault } from "../support/fault-table.ts";
 import { bundleFilesOf, KernelSandbox, kernelName, type Links } from "../support/kernel-state.ts";
 import { LoopDevice } from "../support/loop-device.ts";
 import { bangerOnMainThread, callOf, changesBelow } from "../support/main-thread.ts";
-import { mountObstacle, testUnless } from "../support/obstacles.ts";
+import { mountObstacle, straceObstacle, testUnless } from "../support/obstacles.ts";
 import { cutPower, type Loss, losses, syncAll } from "../support/power-cut.ts";
 import type { BundleFiles } from "../support/sandbox.ts";
+import { snapshotOf } from "../support/snapshot.ts";
+import type { TracedCall } from "../support/strace.ts";
 
 const [older, newer] = ["6.12.1", "6.12.2"] as const;
 const pull = ["kernel", "pull", kernelName];
@@ -204,6 +206,33 @@ for (const fileSystem of fileSystems) {
     timeoutMs,
   );
 }
+
+// Journals keep order, so that no power cut on ext4 or xfs shows a folder that was not synced.
+testUnless(
+  straceObstacle(),
+  "row 26: every file and folder is synced before its tree is published, and every link after it was made",
+  async () => {
+    await using sandbox = new KernelSandbox();
+    sandbox.offer(newer);
+    const { calls } = await bangerOnMainThread(sandbox, pull);
+    const published = calls.findIndex(({ syscall, text }) =>
+      /^rename.*\/\.staging\//.test(`${syscall} ${text}`),
+    );
+    const syncs = (from: readonly TracedCall[]): readonly string[] =>
+      from
+        .filter(({ syscall }) => syscall === "fsync")
+        .map(({ text }) => text.replace(/^\d+<(.*)>.*$/, "$1"));
+    const staged = syncs(calls.slice(0, published)).map((path) =>
+      path.replace(/^.*\/\.staging\/[0-9a-f]+\/?/, ""),
+    );
+    const tree = snapshotOf(join(sandbox.state, "kernels", kernelName, "."));
+    const wanted = Object.keys(tree).filter((path) => !tree[path]?.startsWith("link"));
+    expect(staged.toSorted()).toEqual(["", ...wanted].toSorted());
+    const folders = syncs(calls.slice(published)).map((path) => relative(sandbox.state, path));
+    expect(folders).toEqual(["kernels/.store", "kernels"]);
+  },
+  30_000,
+);
 
 interface Reported {
   readonly args: readonly string[];
