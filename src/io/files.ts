@@ -83,6 +83,9 @@ export function readText(file: string, maxBytes: number): string | undefined {
   try {
     const stats = fs.fstatSync(descriptor);
     const { size } = stats;
+    if (stats.isDirectory()) {
+      throw new BangerError("io", `cannot read ${file}: it is a folder`);
+    }
     if (!stats.isFile()) {
       throw new BangerError("bad-state", `cannot read ${file}: it is not a regular file`);
     }

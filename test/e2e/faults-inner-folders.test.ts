@@ -89,11 +89,11 @@ test("row 22: a kernel's name that leads elsewhere is no kernel, and rm takes aw
   }
 });
 
-test("row 21: a catalog that is a pipe, a folder or a device is refused at once", async () => {
+test("row 21: a catalog that is a pipe or a device is refused at once", async () => {
   await using sandbox = new Sandbox();
   const pipe = path.join(sandbox.folder, "pipe");
   expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
-  for (const file of [pipe, sandbox.folder, "/dev/zero"]) {
+  for (const file of [pipe, "/dev/zero"]) {
     const env = { BANGER_CATALOG: file };
     const { exitCode, stderr } = await sandbox.banger(["kernel", "list", "--available"], { env });
     expect({ exitCode, stderr }).toMatchObject({

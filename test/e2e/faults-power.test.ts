@@ -218,21 +218,25 @@ testUnless(
     const published = calls.findIndex(({ syscall, text }) =>
       /^rename.*\/\.staging\//.test(`${syscall} ${text}`),
     );
-    const syncs = (from: readonly TracedCall[]): readonly string[] =>
-      from
-        .filter(({ syscall }) => syscall === "fsync")
-        .map(({ text }) => text.replace(/^\d+<(.*)>.*$/, "$1"));
-    const staged = syncs(calls.slice(0, published)).map((path) =>
+    const staged = syncedPaths(calls.slice(0, published)).map((path) =>
       path.replace(/^.*\/\.staging\/[0-9a-f]+\/?/, ""),
     );
     const tree = snapshotOf(join(sandbox.state, "kernels", kernelName, "."));
     const wanted = Object.keys(tree).filter((path) => !tree[path]?.startsWith("link"));
     expect(staged.toSorted()).toEqual(["", ...wanted].toSorted());
-    const folders = syncs(calls.slice(published)).map((path) => relative(sandbox.state, path));
+    const folders = syncedPaths(calls.slice(published)).map((path) =>
+      relative(sandbox.state, path),
+    );
     expect(folders).toEqual(["kernels/.store", "kernels"]);
   },
   30_000,
 );
+
+function syncedPaths(calls: readonly TracedCall[]): readonly string[] {
+  return calls
+    .filter(({ syscall }) => syscall === "fsync")
+    .map(({ text }) => text.replace(/^\d+<(.*)>.*$/, "$1"));
+}
 
 interface Reported {
   readonly args: readonly string[];
