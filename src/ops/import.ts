@@ -9,7 +9,7 @@ import { isKernelVersion, type KernelVersion } from "../core/kernel-version.ts";
 import { formatManifest, manifestFileName, type Manifest } from "../core/manifest.ts";
 import type { TarEntry } from "../core/tar-reader.ts";
 import { now } from "../io/clock.ts";
-import { lookThrough, readHead, realPath } from "../io/files.ts";
+import { lookThrough, readHead, realPath, syncFolder } from "../io/files.ts";
 import type { StagedTree } from "../io/staged-tree.ts";
 import { readChunks, walkTree, type TreeItem } from "../io/tree-reader.ts";
 import { isWhole } from "../store/integrity.ts";
@@ -189,6 +189,8 @@ function publish(
     const before = store.replaceable(input.name, input.arch);
     refuseToReplace(before, input);
     if (before !== undefined && isSame(before.manifest, manifest) && isWhole(before)) {
+      // As with a pull: whoever imported it may have died before its link was durable.
+      syncFolder(store.layout.root);
       return { kernel: before, outcome: "current" };
     }
     transaction.publish(staged, store.slotOf(input.name, input.arch), "import", "older");

@@ -64,7 +64,7 @@ for (const failure of failures) {
       const done = `${errno} at each of ${points.length} calls of a pull that upgrades`;
       recordFault({ row: 24, done, exit: 1, code, store: "same" });
     },
-    170_000,
+    400_000,
   );
 }
 
@@ -139,9 +139,11 @@ testUnless(
       const { result, calls } = await bangerOnMainThread(sandbox, pull, rules);
       expect(calls.filter((call) => call.injected)).toHaveLength(1);
       expect(result.exitCode).toBe(1);
-      expect(errorOf(result)).toMatchObject({ message: expect.stringContaining("durable") });
+      const { code, message } = errorOf(result);
+      expect(["io", "no-space"]).toContain(code);
+      expect(message).toContain("durable");
       await expectOldKernel(sandbox, before);
-      recordFault({ row: 24, done: `${errno} of syncfs`, exit: 1, code: "io", store: "same" });
+      recordFault({ row: 24, done: `${errno} of syncfs`, exit: 1, code, store: "same" });
     }
     await sandbox.must(...pull);
     expect(sandbox.installed()).toEqual({ current: newer, previous: older });

@@ -189,7 +189,7 @@ for (const operation of operations) {
         store: "healed",
       });
     },
-    170_000,
+    400_000,
   );
 }
 

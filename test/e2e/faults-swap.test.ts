@@ -36,11 +36,17 @@ class Machine extends KernelSandbox {
     expect(snapshotOf(this.outside)).toEqual(this.#outsideBefore);
   }
 
-  /** The pull has failed: the older build is there as before, and the next pull does what it should. */
-  async expectFailedAndHealed(result: ChildResult): Promise<void> {
+  /**
+   * The pull has failed: the older build is there as before, and the next pull does what it should.
+   *
+   * @returns the error code
+   */
+  async expectFailedAndHealed(result: ChildResult): Promise<string> {
     this.expectOutsideUntouched();
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(/banger: error: cannot pull /);
+    const code = /"code": "([^"]*)"/.exec(result.stdout)?.[1] ?? "none";
+    expect(["io", "bad-state"]).toContain(code);
     expect(this.installed()).toEqual({ current: older });
     expect(this.#tree()).toEqual(this.#kernelBefore);
     await this.must("kernel", "list");
@@ -49,6 +55,7 @@ class Machine extends KernelSandbox {
     await this.must(...pull);
     expect(this.installed()).toEqual({ current: newer, previous: older });
     this.expectOutsideUntouched();
+    return code;
   }
 
   /** Puts a link to the outside where a folder of the staged tree is, or a file of it will be. */
@@ -138,15 +145,15 @@ for (const { name, path, target, call } of swaps) {
       const putBack = machine.keepState();
       const held = await callOf(machine, pull, call);
       putBack();
-      const run = await stopAfterCall(machine, pull, held);
+      const run = await stopAfterCall(machine, [...pull, "--json"], held);
       machine.swap(path, target);
       const { result } = await run.resume();
-      await machine.expectFailedAndHealed(result);
+      const code = await machine.expectFailedAndHealed(result);
       recordFault({
         row: 23,
         done: `link in place of ${name}`,
         exit: 1,
-        code: "io",
+        code,
         store: "same",
       });
     },
