@@ -17,7 +17,7 @@ import { runChild } from "../support/child.ts";
 import { testUnless } from "../support/obstacles.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-/** As the README of /work/shared publishes it. */
+/** As the README of ../shared publishes it. */
 const publishedSha256 = "dbdda47f813f9f8d377a7f9f620c676ad56981441125a55a3223707907e7d298";
 const bundles = resolve(import.meta.dirname, "../../bundles");
 const bootLimitMs = 120_000;
