@@ -26,7 +26,8 @@ export function openFolder(
 ): string | undefined {
   const there = lookThrough(folder);
   if (there === undefined) {
-    if (lookAt(folder) !== undefined) {
+    // Not just anything: another banger may be making the folder at this moment.
+    if (lookAt(folder)?.isSymbolicLink() === true) {
       throw new BangerError("bad-state", `${folder} is a link that leads nowhere`, {
         hint: `make the folder that it names, or remove the link: rm ${folder}`,
       });

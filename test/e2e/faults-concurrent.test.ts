@@ -153,7 +153,8 @@ test("row 27: pulls of two builds of a name end with the newer one, whoever is f
     );
     const results = await Promise.all(children.map((child) => child.done));
     const [ofOlder, ofNewer] = round % 2 === 0 ? results : results.toReversed();
-    expect(ofNewer?.exitCode).toBe(0);
+    const said = ofNewer?.exitCode === 0 ? "" : ofNewer?.stderr;
+    expect({ exitCode: ofNewer?.exitCode, said }).toEqual({ exitCode: 0, said: "" });
     if (ofOlder?.exitCode !== 0) {
       expect(ofOlder).toMatchObject({
         exitCode: 1,
