@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { parseArch, type Arch } from "../core/arch.ts";
 import { BangerError } from "../core/errors.ts";
+import { isKernelVersion, type KernelVersion } from "../core/kernel-version.ts";
 import { parseReference, type Reference } from "../core/reference.ts";
 import type { Context } from "../ops/context.ts";
 import type { Output } from "./output.ts";
@@ -43,6 +44,14 @@ export function archOf(text: string | undefined): Arch | undefined {
   if (arch !== undefined) return arch;
   throw new BangerError("usage", `${JSON.stringify(text)} is not an architecture`, {
     hint: "banger knows x86_64 (amd64) and arm64 (aarch64)",
+  });
+}
+
+/** The version that a flag names. @throws {BangerError} `usage` */
+export function kernelVersionOf(text: string): KernelVersion {
+  if (isKernelVersion(text)) return text;
+  throw new BangerError("usage", `${JSON.stringify(text)} is not a kernel version`, {
+    hint: "a version is like 6.12.117 or 6.12.117-1-amd64",
   });
 }
 

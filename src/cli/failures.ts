@@ -4,10 +4,10 @@ import { escapeControls } from "../core/escape.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Output } from "./output.ts";
 
-/** The error to report for whatever was thrown. */
-export function asFailure(error: unknown): BangerError {
+/** The error to report for whatever `program` threw. */
+export function asFailure(error: unknown, program: string): BangerError {
   if (error instanceof BangerError) return error;
-  if (error instanceof CommanderError) return usageFailure(error);
+  if (error instanceof CommanderError) return usageFailure(error, program);
   const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new BangerError("failed", `something unforeseen happened: ${words}`, {
     hint: "please report it, with the command that you ran and what --verbose says",
@@ -16,12 +16,14 @@ export function asFailure(error: unknown): BangerError {
 }
 
 /** What commander finds wrong with a command line, in banger's words. */
-function usageFailure(error: CommanderError): BangerError {
+function usageFailure(error: CommanderError, program: string): BangerError {
   const [first = "", ...rest] = error.message.split("\n");
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
   const message = first.replace(/^error: /, "").replace(/\.$/, "");
   const hint =
-    suggestion === undefined ? "banger help explains each command" : `did you mean ${suggestion}?`;
+    suggestion === undefined
+      ? `${program} help explains each command`
+      : `did you mean ${suggestion}?`;
   return new BangerError("usage", message.replaceAll("'", ""), { hint, cause: error });
 }
 
@@ -29,13 +31,18 @@ function usageFailure(error: CommanderError): BangerError {
 export function unknownCommand(parent: Command, word: string): BangerError {
   const names = parent.commands.flatMap((command) => [command.name(), ...command.aliases()]);
   const meant = nearest(word, names);
-  const path = parent.parent === null ? "banger" : `banger ${parent.name()}`;
+  const root = rootOf(parent);
+  const path = root === parent ? root.name() : `${root.name()} ${parent.name()}`;
   return new BangerError("usage", `${path} has no command ${JSON.stringify(word)}`, {
     hint:
       meant === undefined
-        ? `see which there are: ${parent.parent === null ? "banger help" : `banger help ${parent.name()}`}`
+        ? `see which there are: ${root.name()} help${root === parent ? "" : ` ${parent.name()}`}`
         : `did you mean ${path} ${meant}?`,
   });
+}
+
+function rootOf(command: Command): Command {
+  return command.parent === null ? command : rootOf(command.parent);
 }
 
 /** Prints what led to an error, for `--verbose`. */

@@ -8,6 +8,8 @@ import { columnsOf, isTerminal, ReaderGone, writeTo } from "../io/terminal.ts";
 export type Paint = (style: "bold" | "red" | "yellow" | "green" | "cyan", text: string) => string;
 
 export interface OutputOptions {
+  /** The program that speaks; errors begin with it. */
+  readonly program: string;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -63,7 +65,9 @@ export class Output {
 
   /** An error and, on lines of its own, what to do about it. */
   error(message: string, hint: string | undefined): void {
-    this.#say(`banger: ${this.#paintError("red", "error:")} ${escapeControls(message)}`);
+    this.#say(
+      `${this.options.program}: ${this.#paintError("red", "error:")} ${escapeControls(message)}`,
+    );
     for (const line of hint?.split("\n") ?? []) {
       this.#say(`${this.#paintError("cyan", "hint:")} ${escapeControls(line)}`);
     }

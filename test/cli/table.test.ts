@@ -5,7 +5,7 @@ import { renderFields, renderTable } from "../../src/cli/table.ts";
 
 /** Where standard output is a terminal of so many columns, or none. */
 function outputOf(columns: number | undefined): Output {
-  const options = { json: false, quiet: false, verbose: false, color: false };
+  const options = { program: "banger", json: false, quiet: false, verbose: false, color: false };
   return Object.defineProperty(new Output({}, options), "columns", { value: columns });
 }
 

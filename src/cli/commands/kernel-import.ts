@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import { BangerError } from "../../core/errors.ts";
 import { parseKernelName } from "../../core/kernel-name.ts";
-import { isKernelVersion } from "../../core/kernel-version.ts";
-import { archOf, pathOf, type Run } from "../app.ts";
+import { archOf, kernelVersionOf, pathOf, type Run } from "../app.ts";
 import { kernelDocument } from "../documents.ts";
 
 interface Options {
@@ -35,16 +34,9 @@ export function addKernelImport(kernel: Command, run: Run): void {
         const { importKernel } = await import("../../ops/import.ts");
         const name = parseKernelName(names[0] ?? "");
         const arch = archOf(options.arch) ?? app.context.environment.hostArch;
-        const { kernelVersion, distro, from } = options;
-        if (kernelVersion !== undefined && !isKernelVersion(kernelVersion)) {
-          throw new BangerError(
-            "usage",
-            `${JSON.stringify(kernelVersion)} is not a kernel version`,
-            {
-              hint: "a version is like 6.12.117 or 6.12.117-1-amd64",
-            },
-          );
-        }
+        const { distro, from } = options;
+        const kernelVersion =
+          options.kernelVersion === undefined ? undefined : kernelVersionOf(options.kernelVersion);
         if (!distroPattern.test(distro)) {
           throw new BangerError("usage", `${JSON.stringify(distro)} is not a distribution`, {
             hint: "a distribution is lower-case letters, digits, dots and dashes, like generic",

@@ -1,0 +1,36 @@
+import { loadCatalog } from "../../io/catalog-file.ts";
+import { addBareRun, addHelp, Session } from "../session.ts";
+import { addCheckCatalog } from "./check-catalog.ts";
+import { addPack } from "./pack.ts";
+import type { Repository } from "./repository.ts";
+
+/**
+ * Runs banger-maint, the commands of those who keep the catalog.
+ *
+ * @param argv the arguments after the program's name.
+ * @returns the exit code; everything has been written by then.
+ */
+export function maintain(argv: readonly string[], repository: Repository): Promise<number> {
+  const session = new Session(
+    {
+      name: "banger-maint",
+      userAgent: `banger-maint/${repository.version}`,
+      catalog: () => loadCatalog(repository.catalogFile),
+      addCommands: (program, run) => {
+        program.description("Build, package and publish the kernels of the catalog.");
+        addBareRun(program, run, () => undefined, examples);
+        addPack(program, run, repository);
+        addCheckCatalog(program, run, repository);
+        addHelp(program);
+        program.allowExcessArguments();
+      },
+    },
+    argv,
+  );
+  return session.run();
+}
+
+const examples = `Examples:
+  scripts/make-generic-kernel.sh --line 6.12
+  banger kernel import generic-6.12 --from build/manual/generic-kernel --distro generic --arch x86_64
+  scripts/publish-kernel.sh generic-6.12 --description "Generic Firecracker kernel 6.12"`;
