@@ -20,7 +20,7 @@ COMPILE = $(BUN) build --compile --minify --splitting --format=esm --sourcemap=n
 	--define BANGER_COMMIT='"$(shell cat build/commit)"' $(MAIN)
 
 QUICKSTART_TOOLS := mke2fs busybox-static
-TEST_TOOLS := bash busybox-static bzip2 flock git gzip losetup lz4 lzop mke2fs mkfs.btrfs mkfs.erofs \
+TEST_TOOLS := bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop mke2fs mkfs.btrfs mkfs.erofs \
 	mkfs.xfs mksquashfs mount nginx openssl qemu-system-x86_64 readelf script setpriv shellcheck \
 	strace tar unshare xfs_io xz zstd
 

@@ -11,7 +11,7 @@ declare -A packages=(
   [losetup]=mount [lz4]=lz4 [lzop]=lzop [make]=make [mke2fs]=e2fsprogs [mkfs.btrfs]=btrfs-progs
   [mkfs.erofs]=erofs-utils [mkfs.xfs]=xfsprogs [mksquashfs]=squashfs-tools [mount]=mount
   [nginx]=nginx-light [openssl]=openssl [qemu-system-x86_64]=qemu-system-x86 [readelf]=binutils
-  [script]=bsdutils [setpriv]=util-linux [shellcheck]=shellcheck [strace]=strace [tar]=tar
+  [script]=bsdutils [setpriv]=util-linux [shellcheck]=shellcheck [strace]=strace [gpg]=gpg [gpgv]=gpgv [tar]=tar
   [unshare]=util-linux [xfs_io]=xfsprogs [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
 )
 

@@ -49,6 +49,12 @@ export class ProgressLine {
           `${progress.name}: ${escapeControls(progress.source)} is no help: ${escapeControls(progress.failure.message)}`,
         );
         return;
+      case "step":
+        this.#output.note(`${progress.name}: ${escapeControls(progress.text)}`);
+        return;
+      case "line":
+        this.#line(`${progress.name}: ${escapeControls(progress.text)}`);
+        return;
       case "damaged":
         this.#output.warn(`${progress.name}: the installed files are damaged; installing it again`);
         return;
@@ -61,20 +67,32 @@ export class ProgressLine {
   };
 
   #bytes(name: string, stage: keyof typeof liveWords, doneBytes: number, totalBytes: number): void {
-    if (!this.#output.isLive) return;
-    const nowMs = monotonicMs();
-    if (nowMs - this.#drawnMs < redrawMs) return;
-    this.#drawnMs = nowMs;
+    if (!this.#isDue()) return;
+    const nowMs = this.#drawnMs;
     const percent = totalBytes === 0 ? 100 : Math.floor((100 * doneBytes) / totalBytes);
     const elapsedS = (nowMs - this.#startedMs) / 1000;
     const rate = (doneBytes - this.#startBytes) / Math.max(elapsedS, 0.001);
     const left = rate > 0 ? Math.ceil((totalBytes - doneBytes) / rate) : 0;
-    this.#output.draw(
-      `${name}: ${liveWords[stage]} ${percent} % of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(rate))}/s, ${left} s left`.slice(
-        0,
-        (this.#output.errorColumns ?? 80) - 1,
-      ),
+    this.#draw(
+      `${name}: ${liveWords[stage]} ${percent} % of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(rate))}/s, ${left} s left`,
     );
+  }
+
+  #line(text: string): void {
+    if (this.#isDue()) this.#draw(text);
+  }
+
+  /** Whether it is time to draw again; a terminal that is drawn on all the time is no help. */
+  #isDue(): boolean {
+    if (!this.#output.isLive) return false;
+    const nowMs = monotonicMs();
+    if (nowMs - this.#drawnMs < redrawMs) return false;
+    this.#drawnMs = nowMs;
+    return true;
+  }
+
+  #draw(text: string): void {
+    this.#output.draw(text.slice(0, (this.#output.errorColumns ?? 80) - 1));
   }
 }
 

@@ -32,11 +32,14 @@ function packetAt(bytes: Uint8Array, start: number): Packet | undefined {
 }
 
 function oldPacket(bytes: Uint8Array, start: number, first: number): Packet | undefined {
+  const tag = (first >> 2) & 15;
   const lengthBytes = [1, 2, 4][first & 3];
-  // 3: as long as the file is.
-  if (lengthBytes === undefined) return undefined;
+  if (lengthBytes === undefined) {
+    // As long as the file is, which is only for packets that hold data.
+    return tag === signatureTag ? undefined : { tag, end: bytes.length };
+  }
   const body = start + 1 + lengthBytes;
-  return { tag: (first >> 2) & 15, end: body + numberAt(bytes, start + 1, lengthBytes) };
+  return { tag, end: body + numberAt(bytes, start + 1, lengthBytes) };
 }
 
 function newPacket(bytes: Uint8Array, start: number, first: number): Packet | undefined {

@@ -17,6 +17,8 @@ export interface ChildCommand {
   readonly cwd?: string | undefined;
   /** Text for standard input, or an open file to read from where it stands. Default: nothing. */
   readonly stdin?: string | number | undefined;
+  /** An open file that takes standard output, of which nothing is then kept. */
+  readonly stdout?: number | undefined;
   /** Open files that the program gets as descriptors 3, 4, … */
   readonly descriptors?: readonly number[] | undefined;
   /** Aborted: the program and all that it started are ended, and the signal's reason is thrown. */
@@ -55,7 +57,7 @@ export async function runChild(command: ChildCommand): Promise<ChildEnd> {
     cwd: command.cwd,
     env: definedOnly(command.environment),
     detached: true,
-    stdio: [stdin, "pipe", "pipe", ...(command.descriptors ?? [])],
+    stdio: [stdin, command.stdout ?? "pipe", "pipe", ...(command.descriptors ?? [])],
   });
   const stdout = new Captured(command);
   const stderr = new Captured(command);

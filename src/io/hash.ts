@@ -26,3 +26,8 @@ export class Sha256Hash {
     return digest;
   }
 }
+
+/** The SHA-256 of a text or of bytes. */
+export function sha256Of(content: Uint8Array | string): Sha256 {
+  return new Sha256Hash().update(content).digest();
+}

@@ -35,9 +35,51 @@ export async function fetchInto(
   part: PartFile,
   options: FetchOptions,
 ): Promise<void> {
+  await follow(address, (url) => attempt(address, url, part, options));
+}
+
+/** What a request needs, whatever is asked for. */
+export type RequestOptions = Omit<FetchOptions, "expectedBytes" | "onBytes">;
+
+/**
+ * Asks how large a file is.
+ *
+ * @returns undefined when the server does not say.
+ * @throws as {@link fetchInto}.
+ * @see RFC 9110, section 9.3.2 (HEAD)
+ */
+export async function fileSize(
+  address: string,
+  options: RequestOptions,
+): Promise<number | undefined> {
+  let sizeBytes: number | undefined;
+  await follow(address, async (url) => {
+    const watch = new Watchdog(options.timeoutMs, options.signal);
+    try {
+      const response = await request(url, "HEAD", watch, options, {});
+      const location = redirection(response);
+      if (location !== undefined) return location;
+      refuseStatus(url, response);
+      const length = response.headers.get("content-length") ?? "";
+      sizeBytes = /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+      return undefined;
+    } catch (error) {
+      throw explain(url, error, watch, options);
+    } finally {
+      watch.stop();
+    }
+  });
+  return sizeBytes;
+}
+
+/** @param step one request. It returns the Location of a redirect. */
+async function follow(
+  address: string,
+  step: (url: string) => Promise<string | undefined>,
+): Promise<void> {
   let url = address;
   for (let hop = 0; hop <= maxRedirects; hop += 1) {
-    const location = await attempt(address, url, part, options);
+    const location = await step(url);
     if (location === undefined) return;
     url = nextHop(url, location);
   }
@@ -45,6 +87,28 @@ export async function fetchInto(
     "network",
     `${redactUrl(address)} redirects more than ${maxRedirects} times`,
   );
+}
+
+function request(
+  url: string,
+  method: "GET" | "HEAD",
+  watch: Watchdog,
+  options: RequestOptions,
+  headers: Readonly<Record<string, string>>,
+): Promise<Response> {
+  return fetch(url, {
+    method,
+    redirect: "manual",
+    decompress: false,
+    signal: watch.signal,
+    tls: { ca: trustedRoots(options.environment), rejectUnauthorized: true },
+    headers: { "user-agent": options.userAgent, "accept-encoding": "identity", ...headers },
+  });
+}
+
+function redirection(response: Response): string | undefined {
+  const location = response.headers.get("location");
+  return [301, 302, 303, 307, 308].includes(response.status) ? (location ?? undefined) : undefined;
 }
 
 function nextHop(url: string, location: string): string {
@@ -76,19 +140,12 @@ async function attempt(
   const resumes = origin !== undefined && part.sizeBytes < options.expectedBytes;
   const watch = new Watchdog(options.timeoutMs, options.signal);
   try {
-    const response = await fetch(url, {
-      redirect: "manual",
-      decompress: false,
-      signal: watch.signal,
-      tls: { ca: trustedRoots(options.environment), rejectUnauthorized: true },
-      headers: {
-        "user-agent": options.userAgent,
-        "accept-encoding": "identity",
-        ...(resumes ? { range: `bytes=${part.sizeBytes}-`, "if-range": origin.validator } : {}),
-      },
-    });
-    const location = response.headers.get("location");
-    if ([301, 302, 303, 307, 308].includes(response.status) && location !== null) return location;
+    const range = resumes
+      ? { range: `bytes=${part.sizeBytes}-`, "if-range": origin.validator }
+      : {};
+    const response = await request(url, "GET", watch, options, range);
+    const location = redirection(response);
+    if (location !== undefined) return location;
     if (resumes && !continues(response, part, origin.validator)) {
       if (response.status === 206 || response.status === 416) {
         part.restart();
@@ -173,7 +230,7 @@ async function takeBody(
 }
 
 /** The error to report for what `fetch` or the body threw. */
-function explain(url: string, error: unknown, watch: Watchdog, options: FetchOptions): unknown {
+function explain(url: string, error: unknown, watch: Watchdog, options: RequestOptions): unknown {
   if (options.signal.aborted) return options.signal.reason;
   const { failure } = watch;
   // What fetch throws then is the reason of the abort, the failure itself.

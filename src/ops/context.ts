@@ -12,7 +12,7 @@ export type Progress =
   | { readonly kind: "waiting"; readonly name: string; readonly holder: string }
   | {
       readonly kind: "download";
-      readonly name: KernelName;
+      readonly name: string;
       readonly source: string;
       readonly totalBytes: number;
       readonly resumedBytes: number;
@@ -31,7 +31,7 @@ export type Progress =
     }
   | {
       readonly kind: "retry";
-      readonly name: KernelName;
+      readonly name: string;
       readonly failure: BangerError;
       readonly delayMs: number;
     }
@@ -42,6 +42,10 @@ export type Progress =
       readonly failure: BangerError;
     }
   | { readonly kind: "damaged"; readonly name: KernelName }
+  /** Something long begins, in words. */
+  | { readonly kind: "step"; readonly name: string; readonly text: string }
+  /** What a program that runs for long has just said. */
+  | { readonly kind: "line"; readonly name: string; readonly text: string }
   | { readonly kind: "left-out"; readonly name: KernelName; readonly paths: readonly string[] };
 
 /** All that an operation may use of the world around it. */

@@ -20,7 +20,7 @@ function release(version: string, changes: object = {}): object {
   };
 }
 
-function version(text: string): KernelVersion {
+function versionOf(text: string): KernelVersion {
   if (!isKernelVersion(text)) throw new Error(`${text} is no kernel version`);
   return text;
 }
@@ -42,7 +42,7 @@ describe("the list of releases", () => {
   test("gives the newest of a line, by number and not by place", () => {
     const list = [release("6.12.9"), release("6.12.60"), release("6.1.200"), release("6.12.10")];
     expect(find(list, "6.12")).toEqual({
-      version: version("6.12.60"),
+      version: versionOf("6.12.60"),
       sourceUrl: `${base}/linux-6.12.60.tar.xz`,
       signatureUrl: `${base}/linux-6.12.60.tar.sign`,
       isEndOfLife: false,
@@ -90,14 +90,16 @@ describe("an explicit version", () => {
     ["5.10.1", "v5.x/linux-5.10.1.tar"],
   ])("%s lies at %s", (text, place) => {
     const folder = "https://cdn.kernel.org/pub/linux/kernel";
-    expect(sourceUrls(version(text))).toEqual({
+    expect(sourceUrls(versionOf(text))).toEqual({
       sourceUrl: `${folder}/${place}.xz`,
       signatureUrl: `${folder}/${place}.sign`,
     });
   });
 
   test.each(["6.19-rc3", "6.12.1-1-amd64", "2.6.32"])("%s has no signed tarball", (text) => {
-    expect(refusal(() => sourceUrls(version(text)))).toStartWith("usage: kernel.org has no signed");
+    expect(refusal(() => sourceUrls(versionOf(text)))).toStartWith(
+      "usage: kernel.org has no signed",
+    );
   });
 });
 
@@ -110,7 +112,7 @@ describe("a Makefile", () => {
     ["VERSION = $(shell id)\nPATCHLEVEL = 12\nSUBLEVEL = 0\n", undefined],
     ["", undefined],
   ])("%j says %p", (text, expected) => {
-    expect(makefileVersion(text)).toBe(expected === undefined ? undefined : version(expected));
+    expect(makefileVersion(text)).toBe(expected === undefined ? undefined : versionOf(expected));
   });
 });
 

@@ -1,0 +1,81 @@
+import * as fs from "node:fs";
+import path from "node:path";
+import type { Sha256 } from "../core/sha256.ts";
+import { errnoOf, fileError, guard, randomName } from "./files.ts";
+import { Sha256Hash } from "./hash.ts";
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
+const chunkBytes = 1 << 20;
+
+/** An open file: it stays the same file, whatever is put in the place of its name. */
+export class HeldFile implements Disposable {
+  readonly descriptor: number;
+
+  private constructor(descriptor: number) {
+    this.descriptor = descriptor;
+  }
+
+  /** Opens a regular file to read, never through a link. @returns undefined when there is none. @throws `io` */
+  static open(file: string): HeldFile | undefined {
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "ENOENT" || errno === "ELOOP") return undefined;
+      throw fileError(`cannot read ${file}`, error);
+    }
+    if (fs.fstatSync(descriptor).isFile()) return new HeldFile(descriptor);
+    fs.closeSync(descriptor);
+    return undefined;
+  }
+
+  /** Makes a new file without a name on the filesystem of `folder`. @throws `io`, `no-space` */
+  static nameless(folder: string): HeldFile {
+    const file = path.join(folder, `.tmp-${randomName()}`);
+    return guard(`cannot write to ${folder}`, () => {
+      const descriptor = fs.openSync(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      fs.unlinkSync(file);
+      return new HeldFile(descriptor);
+    });
+  }
+
+  /** The file behind another's descriptor, to read from its start. @throws `io` */
+  static again(descriptor: number): HeldFile {
+    return guard("cannot open a file again", () => {
+      return new HeldFile(fs.openSync(`/proc/self/fd/${descriptor}`, O_RDONLY));
+    });
+  }
+
+  get sizeBytes(): number {
+    return fs.fstatSync(this.descriptor).size;
+  }
+
+  /** Up to `length` bytes of the start. @throws `io` */
+  head(length: number): Uint8Array {
+    const buffer = new Uint8Array(length);
+    const count = guard("cannot read a file", () =>
+      fs.readSync(this.descriptor, buffer, 0, length, 0),
+    );
+    return buffer.subarray(0, count);
+  }
+
+  /** Of the whole file. @throws `io` */
+  digest(): Sha256 {
+    const hash = new Sha256Hash();
+    const buffer = Buffer.allocUnsafe(chunkBytes);
+    for (let position = 0; ;) {
+      const at = position;
+      const count = guard("cannot read a file", () =>
+        fs.readSync(this.descriptor, buffer, 0, chunkBytes, at),
+      );
+      if (count === 0) return hash.digest();
+      hash.update(buffer.subarray(0, count));
+      position += count;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    fs.closeSync(this.descriptor);
+  }
+}
