@@ -51,7 +51,7 @@ faults: require-test build ## Print the table of faults and how banger answers e
 	@tail -n 1 build/faults.log
 
 .PHONY: check
-check: check-types check-lint check-format check-imports check-unused check-catalog lint-shell ## Check all that needs no build: types, lint, format, imports, unused code, catalog, shell
+check: check-types check-lint check-format check-imports check-unused check-catalog check-keys lint-shell ## Check all that needs no build: types, lint, format, imports, unused code, catalog, keys, shell
 
 .PHONY: check-types
 check-types: node_modules ## Check the types; src/core without any platform's
@@ -77,6 +77,11 @@ check-unused: node_modules ## Look for unused files, exports and dependencies
 .PHONY: check-catalog
 check-catalog: node_modules ## Hold catalog/catalog.json and bundles/ to every rule
 	@scripts/banger-maint check-catalog
+
+.PHONY: check-keys
+check-keys: node_modules ## Look for release keys of kernel.org that are expired, revoked, missing or extra
+	@scripts/require.sh gpg
+	@scripts/banger-maint check-keys
 
 .PHONY: lint-shell
 lint-shell: ## Run shellcheck on the shell scripts

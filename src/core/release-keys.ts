@@ -21,6 +21,12 @@ export interface ReleaseKey extends ListedKey {
 /** The keys that may sign a kernel source. */
 export type ReleaseKeys = readonly ReleaseKey[];
 
+/** Whose signature counts: Linus Torvalds, Greg Kroah-Hartman and Sasha Levin, and nobody beside. */
+const keyCount = 3;
+
+/** No file of the folder of keys may be larger: 64 KiB. */
+export const maxKeyFileBytes: number = 2 ** 16;
+
 const listSchema = v.strictObject({
   keys: v.pipe(
     v.array(
@@ -41,7 +47,7 @@ const listSchema = v.strictObject({
  *
  * @param origin how the error calls the file.
  * @throws {BangerError} `bad-catalog`, naming the field: unknown fields, and a fingerprint or file
- * that stands twice, refuse it too.
+ * that stands twice, refuse it too, and more or fewer keys than the three.
  */
 export function parseKeyList(json: string, origin: string): readonly ListedKey[] {
   let value: unknown;
@@ -61,6 +67,12 @@ export function parseKeyList(json: string, origin: string): readonly ListedKey[]
     if (new Set(keys.map((key) => key[field])).size < keys.length) {
       throw new BangerError("bad-catalog", `cannot use ${origin}: a ${field} stands twice`);
     }
+  }
+  if (keys.length !== keyCount) {
+    throw new BangerError(
+      "bad-catalog",
+      `cannot use ${origin}: it lists ${keys.length} keys, expected ${keyCount}`,
+    );
   }
   return keys;
 }

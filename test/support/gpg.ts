@@ -104,7 +104,8 @@ export class Gpg implements Disposable {
 
   #run(args: readonly string[], at?: GpgTime): Buffer {
     const fixed = ["--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""];
-    const time = at === undefined ? [] : ["--faked-system-time", at];
+    // Frozen: a subkey must not be made in the second before its primary key.
+    const time = at === undefined ? [] : ["--faked-system-time", `${at}!`];
     const end = spawnSync("gpg", [...fixed, ...time, ...args], { env: this.#environment });
     if (end.status !== 0) throw new Error(`gpg ${args.join(" ")}: ${end.stderr.toString()}`);
     return end.stdout;

@@ -1,6 +1,7 @@
 import { loadCatalog } from "../../io/catalog-file.ts";
 import { addBareRun, addHelp, Session } from "../session.ts";
 import { addCheckCatalog } from "./check-catalog.ts";
+import { addCheckKeys } from "./check-keys.ts";
 import { addPack } from "./pack.ts";
 import type { Repository } from "./repository.ts";
 
@@ -21,6 +22,7 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addBareRun(program, run, () => undefined, examples);
         addPack(program, run, repository);
         addCheckCatalog(program, run, repository);
+        addCheckKeys(program, run, repository);
         addHelp(program);
         program.allowExcessArguments();
       },

@@ -1,0 +1,54 @@
+/** The world of an operation that is called directly. */
+import type { Environment, Variables } from "../../src/io/environment.ts";
+import { BangerError } from "../../src/core/errors.ts";
+import type { Context, Progress } from "../../src/ops/context.ts";
+
+/** A context that keeps what is reported. */
+export interface TestContext extends Context {
+  readonly reports: Progress[];
+}
+
+export function testContext(
+  changes: {
+    readonly variables?: Variables;
+    readonly signal?: AbortSignal;
+    readonly retries?: number;
+  } = {},
+): TestContext {
+  const reports: Progress[] = [];
+  const environment: Environment = {
+    variables: changes.variables ?? process.env,
+    stateDir: "/nonexistent",
+    kernelsDir: "/nonexistent",
+    catalogFile: undefined,
+    mirrors: [],
+    httpTimeoutMs: 5000,
+    httpRetries: changes.retries ?? 0,
+    hostArch: "x86_64",
+    uid: process.getuid?.() ?? 0,
+    sudoUser: undefined,
+  };
+  return {
+    reports,
+    environment,
+    catalog: () => {
+      throw new Error("no catalog is needed here");
+    },
+    signal: changes.signal ?? new AbortController().signal,
+    report: (progress) => {
+      reports.push(progress);
+    },
+    userAgent: "banger-test",
+  };
+}
+
+/** What `work` came to: `done`, or `CODE: MESSAGE`. */
+export async function outcomeOf(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return "done";
+  } catch (error) {
+    if (error instanceof BangerError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+}
