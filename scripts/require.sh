@@ -13,6 +13,9 @@ declare -A packages=(
   [nginx]=nginx-light [openssl]=openssl [qemu-system-x86_64]=qemu-system-x86 [readelf]=binutils
   [script]=bsdutils [setpriv]=util-linux [shellcheck]=shellcheck [strace]=strace [gpg]=gpg [gpgv]=gpgv [tar]=tar
   [unshare]=util-linux [xfs_io]=xfsprogs [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
+  [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [bc]=bc [bison]=bison [flex]=flex [gcc]=gcc
+  [gh]=gh [gpgv]=gpgv [libelf-dev]=libelf-dev [libssl-dev]=libssl-dev [pahole]=dwarves [perl]=perl
+  [rclone]=rclone
 )
 
 has() {
@@ -20,6 +23,8 @@ has() {
     # Debian's plain busybox has the same name and needs libraries that a root filesystem would lack.
     busybox-static) command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
     node) command -v node >/dev/null && [ "$(node -p 'Number(process.versions.node.split(".")[0]) >= 20')" = true ] ;;
+    libelf-dev) [ -e /usr/include/libelf.h ] ;;
+    libssl-dev) [ -e /usr/include/openssl/opensslv.h ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
