@@ -12,7 +12,7 @@ export interface Certificate {
   readonly cert: string;
 }
 
-/** The server certificates are for 127.0.0.1, localhost and kernels.invalid. */
+/** The server certificates are for 127.0.0.1, localhost, kernels.invalid and www.kernel.org. */
 export interface Certificates extends Disposable {
   readonly folder: string;
   /** Give this to clients (`SSL_CERT_FILE`, `curl --cacert`). */
@@ -30,7 +30,7 @@ export interface Certificates extends Disposable {
   dispose(): void;
 }
 
-const goodNames = "IP:127.0.0.1,DNS:localhost,DNS:kernels.invalid";
+const goodNames = "IP:127.0.0.1,DNS:localhost,DNS:kernels.invalid,DNS:www.kernel.org";
 
 const caConfig = `
 [ca]

@@ -2,6 +2,7 @@ import { loadCatalog } from "../../io/catalog-file.ts";
 import { addBareRun, addHelp, Session } from "../session.ts";
 import { addCheckCatalog } from "./check-catalog.ts";
 import { addCheckKeys } from "./check-keys.ts";
+import { addOutdated } from "./outdated.ts";
 import { addPack } from "./pack.ts";
 import type { Repository } from "./repository.ts";
 
@@ -23,6 +24,7 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addPack(program, run, repository);
         addCheckCatalog(program, run, repository);
         addCheckKeys(program, run, repository);
+        addOutdated(program, run, repository);
         addHelp(program);
         program.allowExcessArguments();
       },
