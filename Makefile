@@ -20,10 +20,11 @@ COMPILE = $(BUN) build --compile --minify --splitting --format=esm --sourcemap=n
 	--define BANGER_COMMIT='"$(shell cat build/commit)"' $(MAIN)
 
 QUICKSTART_TOOLS := mke2fs busybox-static
-TEST_TOOLS := bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop mke2fs mkfs.btrfs mkfs.erofs \
-	mkfs.xfs mksquashfs mount nginx openssl qemu-system-x86_64 readelf script setpriv shellcheck \
-	strace tar unshare xfs_io xz zstd
-KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libelf-dev libssl-dev pahole perl xz
+BOOT_TOOLS := aarch64-linux-gnu-gcc mke2fs qemu-system-aarch64 qemu-system-x86_64 x86_64-linux-gnu-gcc
+TEST_TOOLS := $(BOOT_TOOLS) bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop \
+	mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl readelf script setpriv shellcheck strace tar \
+	unshare xfs_io xz zstd
+KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libc6-dev libelf-dev libssl-dev pahole perl xz
 
 # Which kernel, and where its files are.
 LINE ?= 6.12
@@ -116,8 +117,9 @@ kernel: node_modules ## Build a kernel from source: LINE=6.12 ARCH=x86_64 [VERSI
 	$(UNHEARD) scripts/make-generic-kernel.sh --line $(LINE) --arch $(ARCH) $(if $(VERSION),--version $(VERSION)) --out $(FROM)
 
 .PHONY: boot-kernel
-boot-kernel: ## Boot the kernel that was built: LINE=6.12 ARCH=x86_64
-	@$(MAKE) --no-print-directory test-kernel-boot LINE=$(LINE) ARCH=$(ARCH) FROM=$(FROM)
+boot-kernel: node_modules ## Boot the kernel that was built, in QEMU: LINE=6.12 ARCH=x86_64
+	@scripts/require.sh $(BOOT_TOOLS)
+	@$(BUN) test/support/boot-kernel.ts $(LINE) $(ARCH) $(FROM)
 
 # In a store of its own, so that neither a kernel of yours nor an earlier attempt is in the way.
 .PHONY: publish-kernel

@@ -10,19 +10,24 @@ declare -A packages=(
   [bash]=bash [busybox-static]=busybox-static [bzip2]=bzip2 [curl]=curl [git]=git [gzip]=gzip
   [losetup]=mount [lz4]=lz4 [lzop]=lzop [make]=make [mke2fs]=e2fsprogs [mkfs.btrfs]=btrfs-progs
   [mkfs.erofs]=erofs-utils [mkfs.xfs]=xfsprogs [mksquashfs]=squashfs-tools [mount]=mount
-  [nginx]=nginx-light [openssl]=openssl [qemu-system-x86_64]=qemu-system-x86 [readelf]=binutils
-  [script]=bsdutils [setpriv]=util-linux [shellcheck]=shellcheck [strace]=strace [gpg]=gpg [gpgv]=gpgv [tar]=tar
-  [unshare]=util-linux [xfs_io]=xfsprogs [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
-  [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [bc]=bc [bison]=bison [flex]=flex [gcc]=gcc
-  [gh]=gh [gpgv]=gpgv [libelf-dev]=libelf-dev [libssl-dev]=libssl-dev [pahole]=dwarves [perl]=perl
-  [rclone]=rclone
+  [nginx]=nginx-light [openssl]=openssl [qemu-system-aarch64]=qemu-system-arm
+  [qemu-system-x86_64]=qemu-system-x86 [readelf]=binutils [script]=bsdutils [setpriv]=util-linux
+  [shellcheck]=shellcheck [strace]=strace [tar]=tar [unshare]=util-linux [xfs_io]=xfsprogs
+  [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
+  [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [x86_64-linux-gnu-gcc]=gcc-x86-64-linux-gnu
+  [bc]=bc [bison]=bison [flex]=flex [gcc]=gcc [gh]=gh [gpg]=gpg [gpgv]=gpgv
+  [libc6-dev]=libc6-dev [libelf-dev]=libelf-dev [libssl-dev]=libssl-dev [pahole]=dwarves
+  [perl]=perl [rclone]=rclone
 )
+# The compiler of the machine itself has the long name too.
+packages[$(uname -m)-linux-gnu-gcc]=gcc
 
 has() {
   case $1 in
     # Debian's plain busybox has the same name and needs libraries that a root filesystem would lack.
     busybox-static) command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ;;
     node) command -v node >/dev/null && [ "$(node -p 'Number(process.versions.node.split(".")[0]) >= 20')" = true ] ;;
+    libc6-dev) [ -e /usr/include/stdlib.h ] ;;
     libelf-dev) [ -e /usr/include/libelf.h ] ;;
     libssl-dev) [ -e /usr/include/openssl/opensslv.h ] ;;
     *) command -v "$1" >/dev/null ;;
