@@ -3,7 +3,8 @@
 # make kernels-outdated printed. Prints two lines:
 #   kernels=[{"line","arch","version"},…]      to build
 #   changes=[{"line","version","archs"},…]     to propose, one a line and version
-# What has had a pull request is left out, whether it is open, merged or was refused.
+# What has had a pull request is left out, whether it is open, merged or was refused. One that is open and conflicts
+# with what was merged meanwhile is made anew: every change of the catalog raises its serial.
 set -euo pipefail
 
 if [ $# != 1 ]; then
@@ -42,11 +43,17 @@ for (const { line, arch, catalog_version, newest_version: version } of rows) {
 for (const branch of changes.keys()) {
   const found = execFileSync(
     "gh",
-    ["pr", "list", "--head", branch, "--state", "all", "--json", "number,url"],
+    ["pr", "list", "--head", branch, "--state", "all", "--json", "state,mergeable,url"],
     { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
   );
-  const [request] = JSON.parse(found);
+  const requests = JSON.parse(found);
+  const open = requests.find(({ state }) => state === "OPEN");
+  const request = open ?? requests[0];
   if (request === undefined) continue;
+  if (open?.mergeable === "CONFLICTING") {
+    console.error(`${branch} is made anew, because its proposal conflicts: ${open.url}`);
+    continue;
+  }
   console.error(`${branch} has been proposed: ${request.url}`);
   changes.delete(branch);
 }

@@ -4,7 +4,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-/** Stands in for GitHub: pull requests are lines `head url` of a file, and every call is written down. */
+/**
+ * Stands in for GitHub: pull requests are lines `head url [state mergeable]` of a file, and every call is
+ * written down.
+ */
 const gh = `#!/bin/bash
 echo "$*" >>"$WORK/calls"
 touch "$WORK/requests"
@@ -18,8 +21,12 @@ while [ $# -gt 0 ]; do
 done
 case $words in
   " repo view"*) echo main ;;
-  " pr list"*--jq*) sed -n "s|^$head ||p" "$WORK/requests" ;;
-  " pr list"*) sed -n "s|^$head \\(.*\\)|{\\"url\\":\\"\\1\\"}|p" "$WORK/requests" | paste -sd, | sed 's/.*/[&]/' ;;
+  " pr list"*--jq*) sed -n "s|^$head \\([^ ]*\\).*|\\1|p" "$WORK/requests" ;;
+  " pr list"*)
+    while read -r name url state mergeable; do
+      [ "$name" != "$head" ] ||
+        printf '{"url":"%s","state":"%s","mergeable":"%s"}\\n' "$url" "$state" "$mergeable"
+    done <"$WORK/requests" | paste -sd, | sed 's/.*/[&]/' ;;
   " pr create"*)
     [ ! -e "$WORK/broken" ] || exit 1
     echo "$head https://example.com/1" >>"$WORK/requests" ;;
@@ -185,6 +192,20 @@ describe("plan-kernels.sh", () => {
     expect(stdout).toBe("kernels=[]\nchanges=[]\n");
     expect(stderr).toBe("kernels/6.12-6.12.118 has been proposed: https://example.com/1\n");
     expect(calls().every((call) => call.includes("--state all"))).toBe(true);
+  });
+
+  test.each([
+    ["MERGED UNKNOWN", false],
+    ["CLOSED CONFLICTING", false],
+    ["OPEN MERGEABLE", false],
+    ["OPEN UNKNOWN", false],
+    ["OPEN CONFLICTING", true],
+  ])("makes anew only what is open and conflicts: %s", (state, isAgain) => {
+    const request = proposed(`https://example.com/1 ${state}\n`);
+    writeFileSync(path.join(work, "requests"), request);
+    const { stdout, stderr } = plan(rows.slice(0, 1));
+    expect(stdout.includes('"version":"6.12.118"')).toBe(isAgain);
+    expect(stderr).toContain("https://example.com/1");
   });
 
   test.each([
