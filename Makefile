@@ -109,7 +109,7 @@ format: node_modules ## Format the sources
 
 .PHONY: release
 release: build/banger-linux-x64 build/banger-linux-arm64 ## Build the executables of a release, with their SHA256SUMS, in build/release; TAG=v0.1.0 checks that it is one
-	@scripts/make-release.sh $(TAG)
+	@scripts/make-release.sh "$$TAG"
 
 .PHONY: kernel
 kernel: node_modules ## Build a kernel from source: LINE=6.12 ARCH=x86_64 [VERSION=6.12.N]
