@@ -9,6 +9,8 @@ import { retry, type RetryOptions } from "./retry.ts";
 export interface FileOptions extends Omit<FetchOptions, "expectedBytes">, RetryOptions {
   /** No larger file is taken. */
   readonly maxBytes: number;
+  /** Takes http too: for bytes that somebody has pinned by their hash. Default: https only. */
+  readonly plainHttp?: boolean | undefined;
   /** Called once the size is known; `resumedBytes` of it are there already. */
   readonly onStart: (totalBytes: number, resumedBytes: number) => void;
 }
@@ -18,12 +20,12 @@ export interface FileOptions extends Omit<FetchOptions, "expectedBytes">, RetryO
  * is whole when it has that size. What is there of it is continued. Its contents are for the caller
  * to judge.
  *
- * @param url https.
+ * @param url https, or http where the options say so.
  * @throws {BangerError} `network`, `timeout`; `verification-failed`, when it is longer than the
  * server said; `usage`, when the URL is not https; `io`, `no-space`; the signal's reason.
  */
 export async function fetchFile(url: string, part: PartFile, options: FileOptions): Promise<void> {
-  requireHttps(url);
+  requireWeb(url, options.plainHttp === true);
   checkProxy(url, options.environment);
   await retry(async () => {
     const expectedBytes = await fileSize(url, options);
@@ -57,7 +59,7 @@ export async function fetchSmallFile(
   part: PartFile,
   options: Omit<FileOptions, "onStart" | "onBytes">,
 ): Promise<void> {
-  requireHttps(url);
+  requireWeb(url, false);
   checkProxy(url, options.environment);
   await retry(async () => {
     part.restart();
@@ -71,8 +73,9 @@ export async function fetchSmallFile(
   }, options);
 }
 
-function requireHttps(url: string): void {
-  if (url.startsWith("https://") && URL.canParse(url)) return;
+function requireWeb(url: string, plainHttp: boolean): void {
+  const isWeb = url.startsWith("https://") || (plainHttp && url.startsWith("http://"));
+  if (isWeb && URL.canParse(url)) return;
   throw new BangerError("usage", `${redactUrl(url)} is not an https URL`);
 }
 

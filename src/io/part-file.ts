@@ -1,7 +1,8 @@
 import * as fs from "node:fs";
+import path from "node:path";
 import * as v from "valibot";
 import type { Sha256 } from "../core/sha256.ts";
-import { fileError, guard, removeFile, removeQuietly } from "./files.ts";
+import { fileError, fileMode, guard, removeFile, removeQuietly, syncFolder } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
 import { writeAll } from "./staged-tree.ts";
 
@@ -104,6 +105,22 @@ export class PartFile {
   /** The SHA-256 of the bytes so far; more may follow. */
   digest(): Sha256 {
     return this.#hash.digest();
+  }
+
+  /**
+   * Makes the bytes durable and gives them their final name, on the same filesystem. The file stays
+   * open for reading; close it when done.
+   *
+   * @throws {BangerError} `io`, `no-space`.
+   */
+  publish(file: string): void {
+    guard(`cannot put ${file} in place`, () => {
+      fs.fchmodSync(this.#descriptor, fileMode);
+      fs.fsyncSync(this.#descriptor);
+      fs.renameSync(this.#file, file);
+    });
+    syncFolder(path.dirname(file));
+    removeQuietly(this.#originFile);
   }
 
   /** Closes the file and leaves it for a later run to continue. */

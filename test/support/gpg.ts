@@ -40,7 +40,7 @@ export class Gpg implements Disposable {
     const { expires = "never", at, subkey } = options;
     const usage = subkey === undefined ? "sign" : "cert";
     this.#run(["--quick-gen-key", `${name} <${name}@example.org>`, "ed25519", usage, expires], at);
-    const fingerprint = this.#fingerprint(name);
+    const fingerprint = this.fingerprint(name);
     if (subkey !== undefined) {
       const subkeyExpires = subkey.expires ?? expires;
       this.#run(["--quick-add-key", fingerprint, "ed25519", "sign", subkeyExpires], at);
@@ -60,7 +60,7 @@ export class Gpg implements Disposable {
 
   /** Applies the revocation certificate that gpg made with the key. */
   revoke(name: string): void {
-    const file = join(this.home, "openpgp-revocs.d", `${this.#fingerprint(name)}.rev`);
+    const file = join(this.home, "openpgp-revocs.d", `${this.fingerprint(name)}.rev`);
     const certificate = readFileSync(file, "utf8").replace(/^:-----BEGIN/m, "-----BEGIN");
     const importFile = this.#file(certificate);
     this.#run(["--import", importFile]);
@@ -95,7 +95,8 @@ export class Gpg implements Disposable {
     return file;
   }
 
-  #fingerprint(name: string): Fingerprint {
+  /** Of the primary key. */
+  fingerprint(name: string): Fingerprint {
     const list = this.#run(["--with-colons", "--list-keys", address(name)]).toString();
     const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(list)?.[1] ?? "";
     if (!isFingerprint(fingerprint)) throw new Error(`gpg has no key of ${name}`);
