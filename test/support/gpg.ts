@@ -22,6 +22,8 @@ export interface SignOptions {
   readonly form?: "detached" | "attached" | "clear" | "text";
   readonly hash?: string;
   readonly at?: GpgTime;
+  /** When the signature expires, such as `1d`; default never. */
+  readonly expires?: string;
 }
 
 /**
@@ -68,7 +70,7 @@ export class Gpg implements Disposable {
 
   /** Signs, in armor, by each of the names. */
   sign(names: readonly string[], data: Uint8Array | string, options: SignOptions = {}): string {
-    const { form = "detached", hash = "SHA256", at } = options;
+    const { form = "detached", hash = "SHA256", at, expires } = options;
     const how = {
       detached: ["--detach-sign"],
       attached: ["--sign"],
@@ -77,7 +79,8 @@ export class Gpg implements Disposable {
     }[form];
     const users = names.flatMap((name) => ["--local-user", address(name)]);
     const output = ["--output", "-", "--armor", "--digest-algo", hash];
-    return this.#run([...output, ...users, ...how, this.#file(data)], at).toString();
+    const until = expires === undefined ? [] : ["--default-sig-expire", expires];
+    return this.#run([...output, ...until, ...users, ...how, this.#file(data)], at).toString();
   }
 
   [Symbol.dispose](): void {
