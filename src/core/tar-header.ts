@@ -64,6 +64,8 @@ export function parseTarHeader(block: Uint8Array): TarHeader {
   const name = fullName(block, format);
   const kind = entryKind(block, name);
   const sizeBytes = octal(block.subarray(124, 136), "size");
+  // Not used; what tar itself would not read is refused.
+  octal(block.subarray(136, 148), "mtime");
   if (kind === "pax") return { kind, sizeBytes };
   const linkName = terminated(block.subarray(157, 257), "link name");
   if (sizeBytes > 0 && kind !== "file") {

@@ -100,6 +100,8 @@ describe("running a program", () => {
     });
     expect(await run.catch((error: unknown) => error)).toBe(reason);
     expect(pids).toHaveLength(2);
+    // It has its signal; when it is gone is for the kernel to say.
+    for (let tries = 0; tries < 500 && pids.some(isRunning); tries += 1) await Bun.sleep(10);
     expect(pids.filter((pid) => isRunning(pid))).toEqual([]);
   });
 
