@@ -4,7 +4,9 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BangerError, type ErrorCode } from "../../src/core/errors.ts";
+import { formatProvenance } from "../../src/core/provenance.ts";
 import { documentOf, textAt, valueAt } from "../support/answers.ts";
+import { buildFacts } from "../support/build-facts.ts";
 import { type ChildResult, Sandbox, smallKernel } from "../support/sandbox.ts";
 
 const documentation = readFileSync(join(import.meta.dir, "../../docs/formats/cli.md"), "utf8");
@@ -124,6 +126,7 @@ const files = {
   "initrd.img": "initrd",
   "modules/6.12.1/a.ko": "a",
   "modules/6.12.1/b.ko": { link: "a.ko" },
+  "provenance.json": formatProvenance(buildFacts()),
 };
 
 beforeAll(() => {

@@ -4,6 +4,7 @@ import { bundleNames } from "../../core/bundle-tree.ts";
 import { BangerError } from "../../core/errors.ts";
 import { fileDigest } from "../../core/manifest.ts";
 import { formatBytes } from "../../core/sizes.ts";
+import type { Origin } from "../../ops/origin.ts";
 import { referenceOf, type Run } from "../app.ts";
 import { kernelDocument, sizeOf } from "../documents.ts";
 import { renderFields } from "../table.ts";
@@ -27,18 +28,24 @@ export function addKernelShow(kernel: Command, run: Run): void {
         const { openStore } = await import("../../ops/context.ts");
         const { showKernel } = await import("../../ops/show.ts");
         const reference = referenceOf(app, names[0] ?? "", options.arch);
+        const { originOf } = await import("../../ops/origin.ts");
         const {
           kernel: installed,
           entry,
           images,
         } = showKernel(app.context, await openStore(app.context, "read"), reference);
+        const origin = installed && originOf(installed);
         const json = {
           name: reference.name,
           arch: reference.arch,
           installed:
             installed === undefined
               ? null
-              : { ...kernelDocument(installed), ...contents(installed) },
+              : {
+                  ...kernelDocument(installed),
+                  ...contents(installed),
+                  provenance: originDocument(origin),
+                },
           images,
           entry: entry ?? null,
         };
@@ -46,6 +53,7 @@ export function addKernelShow(kernel: Command, run: Run): void {
           ["name", reference.name],
           ["arch", reference.arch],
           ...(installed === undefined ? [] : installedFields(installed)),
+          ...originFields(origin),
           ...(images.length === 0 ? [] : [["images", images.join(", ")] as const]),
           ...(entry === undefined
             ? [["catalog", "not in the catalog"] as const]
@@ -71,7 +79,7 @@ export function addKernelShow(kernel: Command, run: Run): void {
     .summary("print where a kernel, or a part of it, is")
     .description("Print the absolute path of an installed kernel's folder, or of one of its parts.")
     .argument("<name>", "NAME[:ARCH][@VERSION|@sha256:HEX]")
-    .argument("[part]", "vmlinux, initrd or modules")
+    .argument("[part]", "vmlinux, initrd, modules, config or provenance")
     .option("--arch <arch>", "the architecture, when it is not this machine's")
     .action(
       run(async (app, names, options: Options) => {
@@ -114,6 +122,40 @@ function installedFields(kernel: InstalledKernel): (readonly [string, string])[]
   ];
 }
 
+/** @see docs/formats/cli.md */
+function originDocument(
+  origin: Origin | "foreign" | undefined,
+): Readonly<Record<string, unknown>> | null {
+  if (origin === undefined || origin === "foreign") return null;
+  const { source, facts } = origin;
+  return {
+    source: source.name,
+    source_uri: source.uri ?? null,
+    source_sha256: source.sha256,
+    trust: facts.trust.kind,
+    signed_by: facts.trust.kind === "signature" ? facts.trust.fingerprint : null,
+    built_by: `banger ${facts.builderVersion}`,
+  };
+}
+
+function originFields(origin: Origin | "foreign" | undefined): (readonly [string, string])[] {
+  if (origin === undefined) return [];
+  if (origin === "foreign")
+    return [["built from", "provenance.json tells, in another form than banger's"]];
+  const { source, facts } = origin;
+  const { trust } = facts;
+  return [
+    ["built from", `${source.name}${source.uri === undefined ? "" : `, ${source.uri}`}`],
+    ["source sha256", source.sha256],
+    [
+      "source trusted",
+      trust.kind === "signature"
+        ? `signed by ${trust.holder}, ${trust.fingerprint}`
+        : "by its hash alone; no signature was looked at",
+    ],
+  ];
+}
+
 function partPath(kernel: InstalledKernel, part: string | undefined): string {
   switch (part) {
     case undefined:
@@ -131,9 +173,20 @@ function partPath(kernel: InstalledKernel, part: string | undefined): string {
         return path.join(kernel.directory, bundleNames.modules);
       }
       throw new BangerError("not-found", `${kernel.name} has no modules: its drivers are built in`);
+    case "config":
+    case "kernel.config":
+      return filePath(kernel, bundleNames.config, "its configuration");
+    case "provenance":
+    case "provenance.json":
+      return filePath(kernel, bundleNames.provenance, "how it was built");
     default:
       throw new BangerError("usage", `${JSON.stringify(part)} is not a part of a kernel`, {
-        hint: "the parts are vmlinux, initrd and modules",
+        hint: "the parts are vmlinux, initrd, modules, config and provenance",
       });
   }
+}
+
+function filePath(kernel: InstalledKernel, name: string, what: string): string {
+  if (fileDigest(kernel.manifest, name) !== undefined) return path.join(kernel.directory, name);
+  throw new BangerError("not-found", `${kernel.name} does not tell ${what}: it has no ${name}`);
 }
