@@ -61,6 +61,11 @@ faults: require-test build ## Print the table of faults and how banger answers e
 	@$(BUN) test/support/print-fault-table.ts build/faults.jsonl
 	@tail -n 1 build/faults.log
 
+.PHONY: test-kernel-build
+test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes some minutes
+	@scripts/require.sh $(TEST_TOOLS) $(KERNEL_TOOLS) linux-source-6.1
+	@scripts/run-tests.sh ./test/long
+
 .PHONY: check
 check: check-types check-lint check-format check-imports check-unused check-catalog check-keys lint-shell lint-workflows ## Check all that needs no build: types, lint, format, imports, unused code, catalog, keys, shell, workflows
 

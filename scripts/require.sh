@@ -17,7 +17,7 @@ declare -A packages=(
   [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [x86_64-linux-gnu-gcc]=gcc-x86-64-linux-gnu
   [bc]=bc [bison]=bison [flex]=flex [gcc]=gcc [gh]=gh [gpg]=gpg [gpgv]=gpgv
   [libc6-dev]=libc6-dev [libelf-dev]=libelf-dev [libssl-dev]=libssl-dev [pahole]=dwarves
-  [perl]=perl [rclone]=rclone
+  [perl]=perl [rclone]=rclone [linux-source-6.1]=linux-source-6.1
 )
 # The compiler of the machine itself has the long name too.
 packages[$(uname -m)-linux-gnu-gcc]=gcc
@@ -29,6 +29,7 @@ has() {
     node) command -v node >/dev/null && [ "$(node -p 'Number(process.versions.node.split(".")[0]) >= 20')" = true ] ;;
     libc6-dev) [ -e /usr/include/stdlib.h ] ;;
     libelf-dev) [ -e /usr/include/libelf.h ] ;;
+    linux-source-6.1) [ -e /usr/src/linux-source-6.1.tar.xz ] ;;
     libssl-dev) [ -e /usr/include/openssl/opensslv.h ] ;;
     *) command -v "$1" >/dev/null ;;
   esac

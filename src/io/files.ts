@@ -101,25 +101,6 @@ export function readText(file: string, maxBytes: number): string | undefined {
   }
 }
 
-/** The first `length` bytes of a file or block device; fewer when it is shorter. @throws `io` */
-export function readHead(file: string, length: number): Uint8Array {
-  return guard(`cannot read ${file}`, () => {
-    const descriptor = fs.openSync(file, O_RDONLY);
-    try {
-      const buffer = new Uint8Array(length);
-      let filled = 0;
-      while (filled < length) {
-        const count = fs.readSync(descriptor, buffer, filled, length - filled, filled);
-        if (count === 0) break;
-        filled += count;
-      }
-      return buffer.subarray(0, filled);
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  });
-}
-
 /** Names in a folder, sorted; none when it does not exist. @throws `io` */
 export function listNames(directory: string): string[] {
   try {

@@ -29,3 +29,13 @@ export function kvmState(): "usable" | "forbidden" | "absent" {
     return "forbidden";
   }
 }
+
+/** How many programs can run at the same time. */
+export function cpuCount(): number {
+  return process.getBuiltinModule("node:os").availableParallelism();
+}
+
+/** The name of this machine. */
+export function hostName(): string {
+  return process.getBuiltinModule("node:os").hostname();
+}

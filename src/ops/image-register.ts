@@ -10,7 +10,8 @@ import {
   type RootFileSystem,
 } from "../core/root-file-system.ts";
 import { now } from "../io/clock.ts";
-import { lookThrough, readHead } from "../io/files.ts";
+import { lookThrough } from "../io/files.ts";
+import { readHead } from "../io/read-range.ts";
 import type { ImageStore } from "../store/images.ts";
 import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import { change, type Context } from "./context.ts";

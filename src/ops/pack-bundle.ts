@@ -9,7 +9,8 @@ import type { KernelName } from "../core/kernel-name.ts";
 import type { KernelVersion } from "../core/kernel-version.ts";
 import type { TarEntry } from "../core/tar-header.ts";
 import { writeBundle } from "../io/bundle-writer.ts";
-import { lookThrough, makeFolder, readHead } from "../io/files.ts";
+import { lookThrough, makeFolder } from "../io/files.ts";
+import { readHead } from "../io/read-range.ts";
 import { readChunks, type TreeItem, walkTree } from "../io/tree-reader.ts";
 import { bundleFileName, bundleUrl } from "./catalog-edit.ts";
 

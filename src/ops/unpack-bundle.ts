@@ -2,9 +2,9 @@ import type { CatalogEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { identifyImage, imageHeadBytes, requireBootable } from "../core/kernel-image.ts";
 import { TarReader } from "../core/tar-reader.ts";
+import { readHead } from "../io/read-range.ts";
 import type { StagedTree } from "../io/staged-tree.ts";
 import { decompress } from "../io/zstd.ts";
-import { readHead } from "../io/files.ts";
 import type { Context } from "./context.ts";
 
 /**

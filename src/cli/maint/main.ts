@@ -1,9 +1,11 @@
 import { loadCatalog } from "../../io/catalog-file.ts";
 import { addBareRun, addHelp, Session } from "../session.ts";
+import { addBuild } from "./build.ts";
 import { addCheckCatalog } from "./check-catalog.ts";
 import { addCheckKeys } from "./check-keys.ts";
 import { addOutdated } from "./outdated.ts";
 import { addPack } from "./pack.ts";
+import { addReproduce } from "./reproduce.ts";
 import type { Repository } from "./repository.ts";
 
 /**
@@ -21,6 +23,8 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
       addCommands: (program, run) => {
         program.description("Build, package and publish the kernels of the catalog.");
         addBareRun(program, run, () => undefined, examples);
+        addBuild(program, run, repository);
+        addReproduce(program, run, repository);
         addPack(program, run, repository);
         addCheckCatalog(program, run, repository);
         addCheckKeys(program, run, repository);

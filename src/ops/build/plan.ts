@@ -1,0 +1,44 @@
+import path from "node:path";
+import type { Arch } from "../../core/arch.ts";
+import { configurationOf } from "../../core/recipe.ts";
+import { lookThrough } from "../../io/files.ts";
+import type { Context } from "../context.ts";
+import type { BuildKernelInput, BuildPlace } from "./build.ts";
+import { loadRecipe } from "./configure.ts";
+import { missingTools } from "./tools.ts";
+
+/** What a build would do. */
+export interface BuildPlan {
+  readonly line: string;
+  readonly arch: Arch;
+  readonly out: string;
+  /** Undefined: the newest of the line. */
+  readonly version: string | undefined;
+  /** Undefined: kernel.org, with its signature. */
+  readonly mirrored: BuildKernelInput["mirrored"];
+  /** In the order in which they are merged. */
+  readonly configurations: readonly { readonly name: string; readonly from: string }[];
+  /** Programs that are not there. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Says what {@link buildKernel} would do, without the network and without writing anything.
+ *
+ * @throws {BangerError} `not-found`, `failed`, `io`, as the recipe deserves.
+ */
+export function planBuild(context: Context, place: BuildPlace, input: BuildKernelInput): BuildPlan {
+  const { recipe, file } = loadRecipe(input.recipe);
+  const { pins, fragments } = configurationOf(recipe, input.arch);
+  const { version, mirrored, out, arch } = input;
+  const configurations = [
+    ...pins.map(({ name, sha256, url }) => {
+      const kept = path.join(place.cache, "sources", sha256);
+      return { name, from: lookThrough(kept) === undefined ? url : kept };
+    }),
+    ...input.configs.map((config) => ({ name: path.basename(config), from: path.resolve(config) })),
+    ...fragments.map((name) => ({ name, from: path.join(path.dirname(file), name) })),
+  ];
+  const missing = missingTools(context, arch).map(({ program }) => program);
+  return { line: recipe.line, arch, out, version, mirrored, configurations, missing };
+}
