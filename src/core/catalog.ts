@@ -7,6 +7,16 @@ import { compareVersions, isKernelVersion, type KernelVersion } from "./kernel-v
 import type { BuildSelector } from "./reference.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
 
+/** A small document beside a tarball, as immutable as it. @see docs/formats/catalog.md */
+export interface Sidecar {
+  /** `build` says who built and published the tarball, and when. */
+  readonly kind: string;
+  /** An https URL whose last component is the file's name. */
+  readonly url: string;
+  readonly sha256: Sha256;
+  readonly size_bytes: number;
+}
+
 /** One kernel of the catalog. @see docs/formats/catalog.md */
 export interface CatalogEntry {
   readonly name: KernelName;
@@ -20,7 +30,11 @@ export interface CatalogEntry {
   readonly size_bytes: number;
   /** Bytes of the tar stream within, exactly. */
   readonly unpacked_bytes: number;
+  /** Of the `vmlinux` within. */
+  readonly vmlinux_sha256?: Sha256 | undefined;
   readonly description: string;
+  /** Each kind once. */
+  readonly sidecars?: readonly Sidecar[] | undefined;
 }
 
 /** The parsed catalog: entries in file order, each (name, arch) once. */
@@ -37,6 +51,8 @@ export interface Catalog {
 export const maxTarballBytes: number = 4 * 2 ** 30;
 /** No tar stream may be larger: 16 GiB. */
 export const maxUnpackedBytes: number = 16 * 2 ** 30;
+/** No sidecar may be larger: 16 MiB. */
+export const maxSidecarBytes: number = 16 * 2 ** 20;
 /** No catalog file may be larger: 16 MiB. */
 export const maxCatalogBytes: number = 16 * 2 ** 20;
 
@@ -59,6 +75,33 @@ const wholeNumber = (what: string, min: number, max: number) =>
     v.maxValue(max, `must be at most ${max}`),
   );
 
+const httpsFile = v.pipe(
+  text("an https URL", 2048),
+  v.startsWith("https://", "must be an https URL"),
+  v.regex(
+    httpsUrl,
+    "must be a plain https URL to a file: no credentials, query, fragment or escapes",
+  ),
+  v.check((url) => !url.split("/").includes(".."), "must not contain .."),
+);
+const digest = v.custom<Sha256>(
+  (value) => typeof value === "string" && isSha256(value),
+  "must be 64 lower-case hexadecimal digits",
+);
+
+const sidecarFields = v.object(
+  {
+    kind: v.pipe(
+      text("the kind of a sidecar", 64),
+      v.regex(/^[a-z][a-z-]*$/, "must be lower-case letters and dashes"),
+    ),
+    url: httpsFile,
+    sha256: digest,
+    size_bytes: wholeNumber("a whole number of bytes", 1, maxSidecarBytes),
+  },
+  "must be an object",
+);
+
 const entryFields = {
   name: v.custom<KernelName>(
     (value) => typeof value === "string" && isKernelName(value),
@@ -76,24 +119,23 @@ const entryFields = {
     (value) => typeof value === "string" && isKernelVersion(value),
     "must be a kernel version such as 6.12.117",
   ),
-  tarball_url: v.pipe(
-    text("an https URL", 2048),
-    v.startsWith("https://", "must be an https URL"),
-    v.regex(
-      httpsUrl,
-      "must be a plain https URL to a file: no credentials, query, fragment or escapes",
-    ),
-    v.check((url) => !url.split("/").includes(".."), "must not contain .."),
-  ),
-  tarball_sha256: v.custom<Sha256>(
-    (value) => typeof value === "string" && isSha256(value),
-    "must be 64 lower-case hexadecimal digits",
-  ),
+  tarball_url: httpsFile,
+  tarball_sha256: digest,
   size_bytes: wholeNumber("a whole number of bytes", 1, maxTarballBytes),
   unpacked_bytes: wholeNumber("a whole number of bytes", 1024, maxUnpackedBytes),
   description: v.pipe(
     v.string("must be text"),
     v.maxLength(1000, "must be at most 1000 characters"),
+  ),
+  vmlinux_sha256: v.optional(digest),
+  sidecars: v.optional(
+    v.pipe(
+      v.array(sidecarFields, "must be a list"),
+      v.check(
+        (list) => new Set(list.map(({ kind }) => kind)).size === list.length,
+        "must not name a kind twice",
+      ),
+    ),
   ),
 };
 
@@ -207,5 +249,10 @@ export function recommendedEntry(catalog: Catalog, arch: Arch): CatalogEntry | u
 
 /** The file name of an entry's tarball: the last component of its URL, the same on every mirror. */
 export function tarballFile(entry: CatalogEntry): string {
-  return entry.tarball_url.slice(entry.tarball_url.lastIndexOf("/") + 1);
+  return fileOfUrl(entry.tarball_url);
+}
+
+/** The last component of a URL of the catalog. */
+export function fileOfUrl(url: string): string {
+  return url.slice(url.lastIndexOf("/") + 1);
 }

@@ -1,65 +1,119 @@
-import path from "node:path";
-import type { Arch } from "../core/arch.ts";
-import {
-  type Catalog,
-  type CatalogEntry,
-  maxCatalogBytes,
-  parseCatalogText,
-  tarballFile,
-} from "../core/catalog.ts";
-import { BangerError } from "../core/errors.ts";
-import { kernelLine } from "../core/kernel-version.ts";
-import { type Sha256, shortDigest } from "../core/sha256.ts";
-import { TarReader } from "../core/tar-reader.ts";
-import { readBundle } from "../io/bundle-reader.ts";
-import { lookThrough, readText, replaceFile } from "../io/files.ts";
-import { hashFile } from "../io/tree-reader.ts";
+import { type Catalog, type CatalogEntry, maxCatalogBytes } from "../core/catalog.ts";
+import { readText, replaceFile } from "../io/files.ts";
+import { byNameAndArch, catalogText, inOrder, parseCatalogStrictly } from "./catalog-text.ts";
 
-/** Where the tarballs of this repository's catalog are published. */
-export const bundleBaseUrl = "https://kernels.thaloco.com/";
-
-const catalogKeys = ["version", "serial", "updated", "entries"] as const;
-/** In the order in which they are written. */
-const entryKeys = [
-  "name",
-  "distro",
-  "arch",
-  "kernel_version",
-  "tarball_url",
-  "tarball_sha256",
-  "size_bytes",
-  "unpacked_bytes",
-  "description",
-] as const satisfies readonly (keyof CatalogEntry)[];
+/** A catalog file as it is, or as it is to begin. */
+export interface CatalogFile {
+  readonly file: string;
+  /** Undefined when there is no such file yet. */
+  readonly text: string | undefined;
+  readonly catalog: Catalog;
+}
 
 /**
- * The content-addressed name of a tarball.
+ * Reads a catalog that is going to be changed; one that is not there has no entries and serial 0.
  *
- * @example
- * bundleFileName("generic-6.12", "x86_64", sha256); // "generic-6.12-x86_64-0123456789ab.tar.zst"
+ * @param baseUrl where its files must be published; see {@link parseCatalogStrictly}.
+ * @throws {BangerError} `bad-catalog`; `io`.
  */
-export function bundleFileName(name: string, arch: Arch, sha256: Sha256): string {
-  return `${name}-${arch}-${shortDigest(sha256)}.tar.zst`;
+export function readForEdit(file: string, baseUrl?: string): CatalogFile {
+  const text = readText(file, maxCatalogBytes);
+  const catalog: Catalog =
+    text === undefined
+      ? { version: 1, serial: 0, updated: "1970-01-01T00:00:00Z", entries: [] }
+      : parseCatalogStrictly(text, file, baseUrl);
+  return { file, text, catalog };
 }
 
-/** The URL under which this repository's catalog names a tarball. */
-export function bundleUrl(name: string, arch: Arch, sha256: Sha256): string {
-  return `${bundleBaseUrl}${bundleFileName(name, arch, sha256)}`;
-}
-
-/** The one way to write a catalog: fields in a fixed order, entries by name and architecture. */
-export function catalogText(catalog: Catalog): string {
-  const entries = catalog.entries
-    .toSorted(byNameAndArch)
-    .map((entry) => Object.fromEntries(entryKeys.map((key) => [key, entry[key]])));
-  const { version, serial, updated } = catalog;
-  return `${JSON.stringify({ version, serial, updated, entries }, null, 2)}\n`;
-}
-
-/** What became of the catalog file. */
+/** What becomes of the catalog file. */
 export interface CatalogChange {
-  readonly change: "added" | "replaced" | "none";
+  readonly change: "added" | "replaced" | "removed" | "none";
   readonly serial: number;
+}
+
+/** A change that is worked out and not yet written. */
+export interface CatalogPlan extends CatalogChange {
+  /** The whole file as it will be. */
+  readonly text: string;
+  /** The lines that go (`-`) and come (`+`). */
+  readonly diff: string;
+}
+
+/**
+ * Works out the catalog with an entry in place of the one of its name and architecture. The serial
+ * grows if that changes anything.
+ *
+ * @param updated the present: RFC 3339 in UTC.
+ */
+export function planPut(before: CatalogFile, entry: CatalogEntry, updated: string): CatalogPlan {
+  const old = before.catalog.entries.find((item) => byNameAndArch(item, entry) === 0);
+  return plan(before, old, entry, updated);
+}
+
+/** Works out the catalog without one of its entries. @param updated RFC 3339 in UTC */
+export function planRemoval(
+  before: CatalogFile,
+  entry: CatalogEntry,
+  updated: string,
+): CatalogPlan {
+  return plan(before, entry, undefined, updated);
+}
+
+function plan(
+  before: CatalogFile,
+  old: CatalogEntry | undefined,
+  next: CatalogEntry | undefined,
+  updated: string,
+): CatalogPlan {
+  const { catalog, text } = before;
+  const others = catalog.entries.filter((item) => item !== old);
+  const entries = next === undefined ? others : [...others, next];
+  if (text !== undefined && catalogText({ ...catalog, entries }) === text) {
+    return { change: "none", serial: catalog.serial, text, diff: "" };
+  }
+  const serial = catalog.serial + 1;
+  const lines = [
+    ...(text === undefined
+      ? []
+      : [`-  "serial": ${catalog.serial}`, `-  "updated": "${catalog.updated}"`]),
+    `+  "serial": ${serial}`,
+    `+  "updated": "${updated}"`,
+    ...lineChanges(linesOf(old), linesOf(next)),
+  ];
+  const change = old === undefined ? "added" : next === undefined ? "removed" : "replaced";
+  return {
+    change,
+    serial,
+    text: catalogText({ ...catalog, serial, updated, entries }),
+    diff: lines.join("\n"),
+  };
+}
+
+function linesOf(entry: CatalogEntry | undefined): readonly string[] {
+  return entry === undefined
+    ? []
+    : JSON.stringify(inOrder(entry), undefined, 2)
+        .split("\n")
+        .map((line) => `    ${line}`);
+}
+
+/** Fields stand in one order, so a line that both have, and that begins alike, is the same field. */
+function lineChanges(before: readonly string[], after: readonly string[]): string[] {
+  const gone = before.filter((line) => !after.includes(line)).map((line) => `-${line}`);
+  const come = after.filter((line) => !before.includes(line)).map((line) => `+${line}`);
+  return [...gone, ...come];
+}
+
+/**
+ * Writes a worked-out change.
+ *
+ * @throws {BangerError} `bad-catalog`, when the outcome is not as {@link parseCatalogStrictly} wants it,
+ * and nothing is written; `io`, `no-space`.
+ */
+export function writePlan(file: string, planned: CatalogPlan, baseUrl?: string): void {
+  if (planned.change === "none") return;
+  parseCatalogStrictly(planned.text, file, baseUrl);
+  replaceFile(file, planned.text);
 }
 
 /**
@@ -67,144 +121,16 @@ export interface CatalogChange {
  * grows if that changes anything; a file that does not exist yet begins with serial 1.
  *
  * @param updated the present: RFC 3339 in UTC.
- * @throws {BangerError} `bad-catalog`, when the file or the entry is not as {@link checkCatalog} wants
- * it; `io`, `no-space`.
+ * @param baseUrl where the catalog's files must be published.
+ * @throws {BangerError} `bad-catalog`, when the file or the entry breaks a rule; `io`, `no-space`.
  */
-export function putEntry(file: string, entry: CatalogEntry, updated: string): CatalogChange {
-  const text = readText(file, maxCatalogBytes);
-  const before: Catalog =
-    text === undefined
-      ? { version: 1, serial: 0, updated, entries: [] }
-      : parseCatalogStrictly(text, file);
-  const others = before.entries.filter((item) => byNameAndArch(item, entry) !== 0);
-  const after = {
-    ...before,
-    serial: before.serial + 1,
-    updated,
-    entries: [...others, entry],
-  };
-  if (catalogText({ ...before, entries: after.entries }) === text) {
-    return { change: "none", serial: before.serial };
-  }
-  const written = catalogText(after);
-  parseCatalogStrictly(written, file);
-  replaceFile(file, written);
-  const isNew = others.length === before.entries.length;
-  return { change: isNew ? "added" : "replaced", serial: after.serial };
-}
-
-/**
- * Reads a catalog of this repository, which must keep more rules than one that is only read: no
- * unknown fields or architectures, names and URLs by the book, sorted, written by {@link catalogText}.
- *
- * @throws {BangerError} `bad-catalog`, naming the entry and the field.
- */
-export function parseCatalogStrictly(text: string, origin: string): Catalog {
-  const catalog = parseCatalogText(text, origin);
-  const raw: unknown = JSON.parse(text);
-  for (const problem of strictProblems(catalog, raw)) throw badCatalog(origin, problem);
-  if (catalogText(catalog) !== text) {
-    throw badCatalog(origin, "its formatting or order is not the one that banger-maint writes");
-  }
-  return catalog;
-}
-
-function* strictProblems(catalog: Catalog, raw: unknown): Generator<string, void> {
-  for (const key of keysOf(raw)) {
-    if (!isOneOf(catalogKeys, key)) yield `${key} is not a known field`;
-  }
-  const rawEntries: readonly unknown[] =
-    typeof raw === "object" && raw !== null && "entries" in raw && Array.isArray(raw.entries)
-      ? raw.entries
-      : [];
-  for (const [index, entry] of rawEntries.entries()) {
-    for (const key of keysOf(entry)) {
-      if (!isOneOf(entryKeys, key)) yield `entry ${index + 1}: ${key} is not a known field`;
-    }
-  }
-  if (rawEntries.length !== catalog.entries.length) {
-    yield "an entry is of an architecture that banger does not know";
-  }
-  for (const [index, entry] of catalog.entries.entries()) {
-    const label = `entry ${index + 1} ("${entry.name}")`;
-    const name = `${entry.distro}-${kernelLine(entry.kernel_version)}`;
-    if (entry.name !== name) yield `${label}: name: must be ${name}, of distro and kernel_version`;
-    const url = bundleUrl(entry.name, entry.arch, entry.tarball_sha256);
-    if (entry.tarball_url !== url) yield `${label}: tarball_url: must be ${url}`;
-    if (entry.description.trim() === "") yield `${label}: description: must not be empty`;
-  }
-}
-
-/** What {@link checkCatalog} saw. */
-export interface CatalogCheck {
-  readonly serial: number;
-  readonly entries: number;
-  /** The tarballs that were there and are what the catalog says. */
-  readonly bundles: readonly string[];
-}
-
-/**
- * Checks a catalog of this repository by the strict rules, and the tarballs beside it by hash, size and
- * content. A tarball that is not there is no fault: old ones live at their URLs only.
- *
- * @throws {BangerError} `bad-catalog`, `not-found` (no such file), `verification-failed`,
- * `unsafe-archive`, `io`.
- */
-export async function checkCatalog(file: string, bundlesDir: string): Promise<CatalogCheck> {
-  const text = readText(file, maxCatalogBytes);
-  if (text === undefined) throw new BangerError("not-found", `there is no file ${file}`);
-  const catalog = parseCatalogStrictly(text, file);
-  const bundles: string[] = [];
-  for (const entry of catalog.entries) {
-    const bundle = path.join(bundlesDir, tarballFile(entry));
-    if (lookThrough(bundle) === undefined) continue;
-    await checkBundle(bundle, entry);
-    bundles.push(tarballFile(entry));
-  }
-  return { serial: catalog.serial, entries: catalog.entries.length, bundles };
-}
-
-async function checkBundle(bundle: string, entry: CatalogEntry): Promise<void> {
-  const want = (what: string, found: unknown, wanted: unknown): void => {
-    if (found === wanted) return;
-    throw new BangerError(
-      "verification-failed",
-      `${bundle}: ${what} is ${String(found)}, the catalog names ${String(wanted)}`,
-    );
-  };
-  want("size", lookThrough(bundle)?.size, entry.size_bytes);
-  want("SHA-256", hashFile(bundle), entry.tarball_sha256);
-  const reader = new TarReader({
-    entry: () => undefined,
-    data: () => undefined,
-    endOfFile: () => undefined,
-  });
-  const unpackedBytes = await readBundle(bundle, (chunk) => {
-    reader.push(chunk);
-  });
-  reader.end();
-  want("unpacked size", unpackedBytes, entry.unpacked_bytes);
-}
-
-function byNameAndArch(
-  a: Pick<CatalogEntry, "name" | "arch">,
-  b: Pick<CatalogEntry, "name" | "arch">,
-): number {
-  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-  if (a.arch !== b.arch) return a.arch < b.arch ? -1 : 1;
-  return 0;
-}
-
-function keysOf(value: unknown): readonly string[] {
-  return typeof value === "object" && value !== null ? Object.keys(value) : [];
-}
-
-function isOneOf(known: readonly string[], key: string): boolean {
-  return known.includes(key);
-}
-
-function badCatalog(origin: string, reason: string): BangerError {
-  return new BangerError("bad-catalog", `cannot use the catalog ${origin}: ${reason}`, {
-    hint: "the format is described in docs/formats/catalog.md",
-  });
+export function putEntry(
+  file: string,
+  entry: CatalogEntry,
+  updated: string,
+  baseUrl?: string,
+): CatalogChange {
+  const planned = planPut(readForEdit(file, baseUrl), entry, updated);
+  writePlan(file, planned, baseUrl);
+  return { change: planned.change, serial: planned.serial };
 }

@@ -7,12 +7,14 @@ import { BannerSearch } from "../core/kernel-banner.ts";
 import { identifyImage, imageHeadBytes, requireBootable } from "../core/kernel-image.ts";
 import type { KernelName } from "../core/kernel-name.ts";
 import type { KernelVersion } from "../core/kernel-version.ts";
+import type { Sha256 } from "../core/sha256.ts";
 import type { TarEntry } from "../core/tar-header.ts";
 import { writeBundle } from "../io/bundle-writer.ts";
 import { lookThrough, makeFolder } from "../io/files.ts";
+import { Sha256Hash } from "../io/hash.ts";
 import { readHead } from "../io/read-range.ts";
 import { readChunks, type TreeItem, walkTree } from "../io/tree-reader.ts";
-import { bundleFileName, bundleUrl } from "./catalog-edit.ts";
+import { bundleBaseUrl, bundleFileName } from "./catalog-text.ts";
 
 /** What to pack and how the catalog is to call it. */
 export interface PackInput {
@@ -25,6 +27,10 @@ export interface PackInput {
   readonly arch: Arch;
   readonly kernelVersion: KernelVersion;
   readonly description: string;
+  /** Where it will be published, with a slash at its end. Default: where this repository publishes. */
+  readonly baseUrl?: string | undefined;
+  /** Names at the top of the folder that are not for the bundle. */
+  readonly leaveOut?: readonly string[] | undefined;
 }
 
 /** A tarball that was written, and the catalog entry that names it. */
@@ -40,8 +46,8 @@ export interface PackedBundle {
  * `verification-failed`, when the kernel is of another version; `io`, `no-space`.
  */
 export async function packBundle(input: PackInput): Promise<PackedBundle> {
-  const entries = bundleEntries(input.from);
-  requireKernel(input, entries);
+  const entries = bundleEntries(input.from, input.leaveOut ?? []);
+  const vmlinuxSha256 = requireKernel(input, entries);
   makeFolder(input.out);
   const { name, arch } = input;
   const written = await writeBundle(input.from, entries, input.out, (sha256) =>
@@ -54,22 +60,24 @@ export async function packBundle(input: PackInput): Promise<PackedBundle> {
       distro: input.distro,
       arch,
       kernel_version: input.kernelVersion,
-      tarball_url: bundleUrl(name, arch, written.sha256),
+      tarball_url: `${input.baseUrl ?? bundleBaseUrl}${bundleFileName(name, arch, written.sha256)}`,
       tarball_sha256: written.sha256,
       size_bytes: written.sizeBytes,
       unpacked_bytes: written.unpackedBytes,
+      vmlinux_sha256: vmlinuxSha256,
       description: input.description,
     },
   };
 }
 
-function bundleEntries(from: string): readonly TarEntry[] {
+function bundleEntries(from: string, leaveOut: readonly string[]): readonly TarEntry[] {
   if (lookThrough(from)?.isDirectory() !== true) {
     throw new BangerError("io", `cannot pack ${from}: it is not a folder`);
   }
   const tree = new BundleTree();
   const entries: TarEntry[] = [];
   for (const item of walkTree(from)) {
+    if (leaveOut.includes(item.path)) continue;
     const entry = tarEntry(item);
     tree.add(entry);
     entries.push(entry);
@@ -94,14 +102,17 @@ function tarEntry(item: TreeItem): TarEntry {
   }
 }
 
-function requireKernel(input: PackInput, entries: readonly TarEntry[]): void {
+/** @returns the hash of the kernel */
+function requireKernel(input: PackInput, entries: readonly TarEntry[]): Sha256 {
   const kernel = path.join(input.from, bundleNames.kernel);
   const entry = entries.find((item) => item.path === bundleNames.kernel);
   const sizeBytes = entry?.kind === "file" ? entry.sizeBytes : 0;
   requireBootable(identifyImage(readHead(kernel, imageHeadBytes), sizeBytes), input.arch, kernel);
   const search = new BannerSearch();
+  const hash = new Sha256Hash();
   readChunks(kernel, (chunk) => {
     search.push(chunk);
+    hash.update(chunk);
   });
   const { found } = search;
   if (found === undefined) {
@@ -113,4 +124,5 @@ function requireKernel(input: PackInput, entries: readonly TarEntry[]): void {
       `cannot pack ${kernel} as ${input.kernelVersion}: it says that it is ${found.release}`,
     );
   }
+  return hash.digest();
 }

@@ -61,9 +61,7 @@ describe("a catalog", () => {
 
   test("may have fields that are not known, which are passed over", () => {
     const reserved = {
-      vmlinux_sha256: digest,
       tree_sha256: digest,
-      sidecars: [{}],
       tags: ["docker"],
       proof: null,
       withdrawn: "bad",
@@ -71,6 +69,26 @@ describe("a catalog", () => {
     };
     const catalog = read({ ...reserved, later: 1.5 });
     expect(Object.keys(catalog.entries[0] ?? {}).sort()).toEqual(Object.keys(entry).sort());
+  });
+
+  test("may name the vmlinux within and sidecars, of kinds that are not known too", () => {
+    const sidecar = {
+      kind: "later-kind",
+      url: "https://kernels.example.com/a.later-kind-0.json",
+      sha256: digest,
+      size_bytes: 5,
+    };
+    const [found] = read({ vmlinux_sha256: digest, sidecars: [{ ...sidecar, more: 1 }] }).entries;
+    expect(found).toMatchObject({ vmlinux_sha256: digest });
+    expect(found?.sidecars).toMatchObject([sidecar]);
+  });
+
+  test.each<[string, object]>([
+    ["a vmlinux_sha256 that is none", { vmlinux_sha256: "0" }],
+    ["sidecars that are no list", { sidecars: {} }],
+    ["a sidecar without fields", { sidecars: [{}] }],
+  ])("is refused with %s", (_, fields) => {
+    expect(() => read(fields)).toThrow(/vmlinux_sha256|sidecars/);
   });
 
   test("may have entries of architectures that are not known, whatever else they hold", () => {

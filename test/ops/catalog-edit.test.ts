@@ -6,7 +6,8 @@ import type { CatalogEntry } from "../../src/core/catalog.ts";
 import { BangerError } from "../../src/core/errors.ts";
 import { parseKernelName } from "../../src/core/kernel-name.ts";
 import { isKernelVersion } from "../../src/core/kernel-version.ts";
-import { checkCatalog, putEntry } from "../../src/ops/catalog-edit.ts";
+import { putEntry } from "../../src/ops/catalog-edit.ts";
+import { checkCatalog } from "../../src/ops/check-catalog.ts";
 import { packBundle } from "../../src/ops/pack-bundle.ts";
 import { smallKernel } from "../support/small-kernel.ts";
 
@@ -67,6 +68,7 @@ const keysInOrder = [
   "tarball_sha256",
   "size_bytes",
   "unpacked_bytes",
+  "vmlinux_sha256",
   "description",
 ];
 
@@ -135,7 +137,7 @@ describe("checking the repository's catalog", () => {
     const [x86, arm] = [await packed("6.12.1"), await packed("6.12.1", "arm64")];
     putEntry(catalog, x86, early);
     putEntry(catalog, arm, early);
-    const both = { serial: 2, entries: 2, bundles: [fileOf(arm), fileOf(x86)] };
+    const both = { serial: 2, entries: 2, bundles: [fileOf(arm), fileOf(x86)], sidecars: [] };
     expect(await checkCatalog(catalog, bundles)).toEqual(both);
     rmSync(join(bundles, fileOf(arm)));
     expect(await checkCatalog(catalog, bundles)).toEqual({ ...both, bundles: [fileOf(x86)] });

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { checkCatalog } from "../../ops/catalog-edit.ts";
+import { checkCatalog } from "../../ops/check-catalog.ts";
 import type { Run } from "../app.ts";
 import type { Repository } from "./repository.ts";
 
@@ -23,7 +23,9 @@ export function addCheckCatalog(program: Command, run: Run, repository: Reposito
         const found = await checkCatalog(catalog, bundles);
         const lines = [
           `${catalog}: serial ${found.serial}, ${found.entries} of ${found.entries} entries follow every rule`,
-          ...found.bundles.map((file) => `${bundles}/${file}: as the catalog says`),
+          ...[...found.bundles, ...found.sidecars].map(
+            (file) => `${bundles}/${file}: as the catalog says`,
+          ),
         ];
         return { json: { catalog, ...found }, text: lines.join("\n") };
       }),
