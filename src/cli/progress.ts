@@ -55,6 +55,13 @@ export class ProgressLine {
       case "line":
         this.#line(`${progress.name}: ${escapeControls(progress.text)}`);
         return;
+      case "publish":
+        this.#startedMs = monotonicMs();
+        this.#startBytes = 0;
+        this.#output.note(
+          `${progress.name}: ${publishWords[progress.step]} ${escapeControls(progress.where)}`,
+        );
+        return;
       case "damaged":
         this.#output.warn(`${progress.name}: the installed files are damaged; installing it again`);
         return;
@@ -100,6 +107,15 @@ const stageWords = {
   verify: "verifying",
   unpack: "verified; unpacking",
   install: "installing",
+} as const;
+
+const publishWords = {
+  pack: "packing into",
+  upload: "uploading to",
+  present: "is there already:",
+  torso: "removing what an upload that broke off left:",
+  check: "fetching and comparing",
+  delete: "deleting",
 } as const;
 
 const liveWords = { download: "downloading", unpack: "unpacking", verify: "verifying" } as const;

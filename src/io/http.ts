@@ -1,12 +1,28 @@
 import { BangerError } from "../core/errors.ts";
 import { redactUrl } from "../core/redact.ts";
 import { networkError, subjectOf } from "./network-error.ts";
-import type { PartFile } from "./part-file.ts";
+import type { PartOrigin } from "./part-file.ts";
 import { PassingFailure } from "./passing-failure.ts";
 import { trustedRoots } from "./tls-roots.ts";
 import { Watchdog } from "./watchdog.ts";
 
 const maxRedirects = 5;
+
+/** Where the bytes of an answer go; see `PartFile`, which keeps them, and `HashOnly`, which does not. */
+export interface ByteSink {
+  readonly sizeBytes: number;
+  readonly origin: PartOrigin | undefined;
+  setOrigin(origin: PartOrigin | undefined): void;
+  append(chunk: Uint8Array): void;
+  restart(): void;
+}
+
+/** The server was reached, and will not give the file: asking again is no use. */
+export class RefusedRequest extends BangerError {
+  constructor(message: string, hint: string | undefined) {
+    super("network", message, { hint });
+  }
+}
 
 export interface FetchOptions {
   /** What the catalog says; one byte more is an error. */
@@ -32,7 +48,7 @@ export interface FetchOptions {
  */
 export async function fetchInto(
   address: string,
-  part: PartFile,
+  part: ByteSink,
   options: FetchOptions,
 ): Promise<void> {
   await follow(address, (url) => attempt(address, url, part, options));
@@ -133,7 +149,7 @@ function nextHop(url: string, location: string): string {
 async function attempt(
   address: string,
   url: string,
-  part: PartFile,
+  part: ByteSink,
   options: FetchOptions,
 ): Promise<string | undefined> {
   const origin = part.origin?.url === address ? part.origin : undefined;
@@ -173,7 +189,7 @@ async function attempt(
   }
 }
 
-function continues(response: Response, part: PartFile, validator: string): boolean {
+function continues(response: Response, part: ByteSink, validator: string): boolean {
   if (response.status !== 206) return false;
   const range = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
   const current = strongValidator(response.headers);
@@ -193,12 +209,12 @@ function refuseStatus(url: string, response: Response): void {
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     throw new PassingFailure("network", message, undefined, readRetryAfter(response.headers));
   }
-  throw new BangerError("network", message, {
-    hint:
-      status === 404 || status === 410
-        ? "the file is not there; another mirror may have it (BANGER_MIRRORS)"
-        : undefined,
-  });
+  throw new RefusedRequest(
+    message,
+    status === 404 || status === 410
+      ? "the file is not there; another mirror may have it (BANGER_MIRRORS)"
+      : undefined,
+  );
 }
 
 function readRetryAfter(headers: Headers): number | undefined {
@@ -210,7 +226,7 @@ function readRetryAfter(headers: Headers): number | undefined {
 
 async function takeBody(
   response: Response,
-  part: PartFile,
+  part: ByteSink,
   watch: Watchdog,
   options: FetchOptions,
 ): Promise<void> {

@@ -105,3 +105,14 @@ export function hashFile(file: string): Sha256 | undefined {
   }
   return hash.digest();
 }
+
+/** The SHA-256 of the first bytes of a file, or of all when it is shorter. @throws {BangerError} `io` */
+export function hashStart(file: string, sizeBytes: number): Sha256 {
+  const hash = new Sha256Hash();
+  let leftBytes = sizeBytes;
+  readChunks(file, (chunk) => {
+    hash.update(chunk.subarray(0, leftBytes));
+    leftBytes -= Math.min(leftBytes, chunk.length);
+  });
+  return hash.digest();
+}

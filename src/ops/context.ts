@@ -41,6 +41,14 @@ export type Progress =
       readonly source: string;
       readonly failure: BangerError;
     }
+  | {
+      readonly kind: "publish";
+      /** The kernel, or the key of a file. */
+      readonly name: string;
+      readonly step: "pack" | "upload" | "present" | "torso" | "check" | "delete";
+      /** Folder, object or URL. */
+      readonly where: string;
+    }
   | { readonly kind: "damaged"; readonly name: KernelName }
   /** Something long begins, in words. */
   | { readonly kind: "step"; readonly name: string; readonly text: string }

@@ -1,0 +1,162 @@
+import * as v from "valibot";
+import { BangerError } from "../core/errors.ts";
+import { isSha256, type Sha256 } from "../core/sha256.ts";
+import { cleaned, runChild } from "./child.ts";
+import type { Variables } from "./environment.ts";
+
+/** Where objects are kept, as rclone knows it. */
+export interface BucketAddress {
+  /** A remote of rclone's configuration. */
+  readonly remote: string;
+  readonly bucket: string;
+}
+
+export interface BucketOptions {
+  /** Handed on to rclone: `RCLONE_CONFIG_…` holds the credentials. */
+  readonly environment: Variables;
+  readonly signal: AbortSignal;
+  /** Further tries of a failed transfer. */
+  readonly retries: number;
+}
+
+/** rclone says so with its exit code: directory not found, file not found. */
+const notFoundExits = [3, 4];
+const immutable = "Cache-Control: public, max-age=31536000, immutable";
+const listing = v.array(
+  v.object({ Path: v.string(), Name: v.string(), Size: v.number(), IsDir: v.boolean() }),
+);
+
+/**
+ * A bucket of immutable objects, by the rclone program.
+ *
+ * @see https://rclone.org/docs/#exit-code
+ */
+export class Bucket {
+  readonly #address: BucketAddress;
+  readonly #options: BucketOptions;
+
+  constructor(address: BucketAddress, options: BucketOptions) {
+    this.#address = address;
+    this.#options = options;
+  }
+
+  /** How rclone and people call an object: `remote:bucket/key`. */
+  label(key: string): string {
+    return `${this.#address.remote}:${this.#address.bucket}/${key}`;
+  }
+
+  /** The size of an object in bytes; undefined when there is none. @throws `failed`, `network` */
+  async sizeOf(key: string): Promise<number | undefined> {
+    const name = key.slice(key.lastIndexOf("/") + 1);
+    const found = await this.#list(this.label(key), []);
+    return found.find((item) => item.Name === name)?.Size;
+  }
+
+  /** The sizes in bytes of all objects, by key. @throws {BangerError} `failed`, `network` */
+  async sizes(): Promise<ReadonlyMap<string, number>> {
+    const found = await this.#list(this.label(""), ["-R", "--fast-list"]);
+    return new Map(found.map((item) => [item.Path, item.Size]));
+  }
+
+  /**
+   * Uploads a file under a key. An object that is there is left as it is.
+   *
+   * @param contentType such as `application/json`.
+   * @throws {BangerError} `failed`, `no-space`, `network`.
+   */
+  async put(file: string, key: string, contentType: string): Promise<void> {
+    const headers = [immutable, `Content-Type: ${contentType}`];
+    await this.#run(`cannot upload ${file} to ${this.label(key)}`, [
+      "copyto",
+      "--ignore-existing",
+      "--no-traverse",
+      "--s3-no-check-bucket",
+      ...headers.flatMap((header) => ["--header-upload", header]),
+      file,
+      this.label(key),
+    ]);
+  }
+
+  /** The SHA-256 of an object, of its bytes and not of what the server says. @throws as `put` */
+  async digest(key: string): Promise<Sha256> {
+    const doing = `cannot read ${this.label(key)}`;
+    const { stdout } = await this.#run(doing, ["hashsum", "sha256", "--download", this.label(key)]);
+    const digest = stdout.slice(0, 64);
+    if (isSha256(digest)) return digest;
+    throw new BangerError("failed", `${doing}: rclone says ${JSON.stringify(stdout.slice(0, 80))}`);
+  }
+
+  /** Deletes an object; nothing happens when there is none. @throws as `put` */
+  async remove(key: string): Promise<void> {
+    if ((await this.sizeOf(key)) === undefined) return;
+    await this.#run(`cannot delete ${this.label(key)}`, ["deletefile", this.label(key)]);
+  }
+
+  async #list(target: string, flags: readonly string[]): Promise<v.InferOutput<typeof listing>> {
+    const doing = `cannot look at ${target}`;
+    const args = ["lsjson", "--files-only", "--no-modtime", "--no-mimetype", ...flags, target];
+    const { exitCode, stdout } = await this.#run(doing, args, notFoundExits);
+    if (exitCode !== 0) return [];
+    const parsed = v.safeParse(listing, JSON.parse(stdout));
+    if (parsed.success) return parsed.output.filter((item) => !item.IsDir);
+    throw new BangerError("failed", `${doing}: the listing of rclone is not as expected`);
+  }
+
+  async #run(
+    doing: string,
+    args: readonly string[],
+    goodExits: readonly number[] = [],
+  ): Promise<{ readonly exitCode: number; readonly stdout: string }> {
+    const { environment, signal, retries } = this.#options;
+    const tries = String(retries + 1);
+    const ended = await runChild({
+      program: "rclone",
+      args: [...args, "--retries", tries, "--low-level-retries", tries],
+      environment: forRclone(environment),
+      signal,
+    });
+    if (ended.exitCode !== 0 && !goodExits.includes(ended.exitCode)) {
+      throw refusal(doing, ended.stderr);
+    }
+    return ended;
+  }
+}
+
+/** rclone takes its own variables and no others of ours; its S3 part does not start with AWS_CA_BUNDLE. */
+function forRclone(environment: Variables): Variables {
+  const others = Object.entries(cleaned(environment)).filter(
+    ([name]) => !name.startsWith("BUN_") && name !== "AWS_CA_BUNDLE",
+  );
+  return Object.fromEntries(others);
+}
+
+const noConfiguration = /didn't find section in config file|no remote|couldn't find type/i;
+const noEntry =
+  /InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|Unauthorized|Forbidden|NoSuchBucket|permission denied|status code: 40[0134]/i;
+const full = /no space left on device|disk quota exceeded/i;
+
+function refusal(doing: string, stderr: string): BangerError {
+  const reason = lastWords(stderr);
+  const message = `${doing}: ${reason}`;
+  if (noConfiguration.test(reason)) {
+    return new BangerError("failed", message, {
+      hint: "rclone wants a remote of this name: set RCLONE_CONFIG_R2_TYPE and so on, or RCLONE_REMOTE\nsee docs/kernel-catalog.md, Publishing",
+    });
+  }
+  if (full.test(reason)) return new BangerError("no-space", message);
+  if (noEntry.test(stderr)) {
+    return new BangerError("failed", message, {
+      hint: "look at the credentials, the endpoint and RCLONE_BUCKET: docs/kernel-catalog.md, Publishing",
+    });
+  }
+  return new BangerError("network", message, { hint: "run the same command again" });
+}
+
+/** The last line that says what went wrong, without its time. */
+function lastWords(stderr: string): string {
+  const lines = stderr
+    .split("\n")
+    .map((line) => line.replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, "").trim())
+    .filter((line) => /^(ERROR|Failed|CRITICAL|Fatal|Error)/i.test(line));
+  return (lines[lines.length - 1] ?? "rclone failed").replace(/^ERROR : /, "");
+}
