@@ -1,10 +1,14 @@
 import { loadCatalog } from "../../io/catalog-file.ts";
 import { addBareRun, addHelp, Session } from "../session.ts";
 import { addBuild } from "./build.ts";
+import { addCheck } from "./check.ts";
 import { addCheckCatalog } from "./check-catalog.ts";
 import { addCheckKeys } from "./check-keys.ts";
 import { addOutdated } from "./outdated.ts";
 import { addPack } from "./pack.ts";
+import { addPublish } from "./publish.ts";
+import { addPush } from "./push.ts";
+import { addRemove } from "./remove.ts";
 import { addReproduce } from "./reproduce.ts";
 import type { Repository } from "./repository.ts";
 
@@ -25,6 +29,10 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addBareRun(program, run, () => undefined, examples);
         addBuild(program, run, repository);
         addReproduce(program, run, repository);
+        addPublish(program, run, repository);
+        addPush(program, run, repository);
+        addCheck(program, run, repository);
+        addRemove(program, run, repository);
         addPack(program, run, repository);
         addCheckCatalog(program, run, repository);
         addCheckKeys(program, run, repository);
