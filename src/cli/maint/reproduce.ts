@@ -5,6 +5,7 @@ import { loadReleaseKeys } from "../../ops/build/release-keys.ts";
 import { requireEntry } from "../../ops/pull.ts";
 import { referenceOf, type Run } from "../app.ts";
 import { jobsOf } from "./build.ts";
+import { publicationOf } from "./publication.ts";
 import type { Repository } from "./repository.ts";
 
 interface Options {
@@ -41,7 +42,7 @@ export function addReproduce(program: Command, run: Run, repository: Repository)
           {
             entry,
             bundles,
-            baseUrl: "https://kernels.thaloco.com/",
+            baseUrl: publicationOf(app).baseUrl,
             source: options.source,
             jobs: jobsOf(options.jobs),
             ccache: options.ccache,

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Arch } from "../../core/arch.ts";
+import type { BuildLog } from "../../core/build-record.ts";
 import { bundleNames } from "../../core/bundle-tree.ts";
 import { BangerError } from "../../core/errors.ts";
 import { identifyImage, imageHeadBytes, requireBootable } from "../../core/kernel-image.ts";
@@ -233,7 +234,7 @@ function keepRecord(cache: string, provenance: string, startedAt: string, ccache
   const folder = path.join(cache, "builds");
   const sha256 = sha256Of(provenance);
   makeFolder(folder);
-  const record = {
+  const record: BuildLog = {
     version: 1,
     provenance_sha256: sha256,
     started_at: startedAt,
