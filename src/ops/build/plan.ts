@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Arch } from "../../core/arch.ts";
 import { configurationOf } from "../../core/recipe.ts";
 import { lookThrough } from "../../io/files.ts";
+import { hashFile } from "../../io/tree-reader.ts";
 import type { Context } from "../context.ts";
 import type { BuildKernelInput, BuildPlace } from "./build.ts";
 import { loadRecipe } from "./configure.ts";
@@ -31,14 +32,22 @@ export function planBuild(context: Context, place: BuildPlace, input: BuildKerne
   const { recipe, file } = loadRecipe(input.recipe);
   const { pins, fragments } = configurationOf(recipe, input.arch);
   const { version, mirrored, out, arch } = input;
+  const given = input.configs.map((config) => ({ config, sha256: hashFile(config) }));
+  const own = given.find(({ sha256 }) => pins.every((pin) => pin.sha256 !== sha256));
   const configurations = [
-    ...pins.map(({ name, sha256, url }) => {
+    ...pins.map(({ name, sha256, url }, index) => {
+      if (index === 0 && own !== undefined) return planned(own.config);
+      const same = given.find((one) => one.sha256 === sha256);
+      if (same !== undefined) return { name, from: path.resolve(same.config) };
       const kept = path.join(place.cache, "sources", sha256);
       return { name, from: lookThrough(kept) === undefined ? url : kept };
     }),
-    ...input.configs.map((config) => ({ name: path.basename(config), from: path.resolve(config) })),
-    ...fragments.map((name) => ({ name, from: path.join(path.dirname(file), name) })),
+    ...fragments.map((name) => planned(path.join(path.dirname(file), name))),
   ];
   const missing = missingTools(context, arch).map(({ program }) => program);
   return { line: recipe.line, arch, out, version, mirrored, configurations, missing };
+}
+
+function planned(file: string): { readonly name: string; readonly from: string } {
+  return { name: path.basename(file), from: path.resolve(file) };
 }
