@@ -8,7 +8,7 @@ import type { Certificate } from "./certificates.ts";
 import { RunningChild } from "./child.ts";
 
 export interface NginxOptions {
-  /** The folder that is served. */
+  /** The folder that is served; or the URL, with a slash at its end, of a server that is asked. */
   readonly root: string;
   /** With it https is served too. */
   readonly certificate?: Pick<Certificate, "keyFile" | "certFile">;
@@ -175,8 +175,8 @@ http {
   server {
     listen 127.0.0.1:${port};
     ${tls}
-    root "${root}";
-    location / { autoindex off; }
+    ${root.startsWith("http://") ? "" : `root "${root}";`}
+    location / { ${root.startsWith("http://") ? `proxy_pass ${root};` : "autoindex off;"} }
   }
 }
 `;

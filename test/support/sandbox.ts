@@ -136,6 +136,13 @@ export class Sandbox implements AsyncDisposable {
   start(args: readonly string[], options: RunOptions = {}): RunningChild {
     return this.#spawn(bangerExecutable(), args, args, options);
   }
+
+  /** Starts banger-maint of this checkout; {@link start} for the rest. */
+  startMaint(args: readonly string[], options: RunOptions = {}): RunningChild {
+    const program = resolve(import.meta.dirname, "../../scripts/banger-maint");
+    return this.#spawn(program, args, args, options);
+  }
+
   /**
    * Runs the real executable in bash with shell text after it, over a real pipe: `| head -n 1`, `>&-`,
    * `>/dev/full`. The exit code is banger's own; 128 + N when signal N ended it.

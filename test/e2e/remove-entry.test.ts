@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
+import { type BucketKind, Publishing } from "../support/publishing.ts";
+
+let site: Publishing;
+let before = "";
+
+const kinds: readonly BucketKind[] = ["s3", "local"];
+
+async function prepare(kind: BucketKind): Promise<void> {
+  site = await Publishing.start(kind);
+  for (const [name, version] of [
+    ["generic-6.1", "6.1.9"],
+    ["generic-6.12", "6.12.1"],
+  ] as const) {
+    await site.importKernel({ version });
+    requireExit(await site.publish(name));
+  }
+  before = site.catalogText();
+}
+
+function git(...args: readonly string[]): void {
+  const identity = ["-c", "user.name=Test", "-c", "user.email=test@kernels.invalid"];
+  const { status, stderr } = spawnSync("git", ["-C", site.checkout, ...identity, ...args], {
+    encoding: "utf8",
+    env: { ...site.sandbox.environment, LC_ALL: "C" },
+  });
+  if (status !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);
+}
+
+function remove(...flags: readonly string[]): ReturnType<Publishing["maint"]> {
+  return site.maint(["remove", "generic-6.12:x86_64", ...flags]);
+}
+
+function resultsOf(document: unknown): readonly string[] {
+  return [0, 1].map((index) => textAt(document, `objects.${index}.result`));
+}
+
+afterEach(async () => {
+  await site[Symbol.asyncDispose]();
+});
+
+for (const kind of kinds) {
+  describe(`remove, with a bucket of rclone's type ${kind}`, () => {
+    beforeEach(() => prepare(kind));
+
+    test("takes the entry out and prints what would delete its files", async () => {
+      const result = requireExit(await remove());
+      const [first = "", second = ""] = result.stdout.split("\n");
+      expect(first).toMatch(
+        /^rclone deletefile r2:.*banger-kernels\/generic-6\.12-x86_64-.*\.tar\.zst$/,
+      );
+      expect(second).toMatch(/^rclone deletefile r2:.*banger-kernels\/generic-6\.12-.*\.json$/);
+      expect(site.catalogText()).not.toContain("generic-6.12");
+      expect(site.catalogText()).toContain("generic-6.1-x86_64");
+      expect(valueAt(JSON.parse(site.catalogText()), "serial")).toBe(3);
+      expect(site.keys()).toHaveLength(4);
+    });
+
+    test("--delete-remote deletes its files and no others, where no release names them", async () => {
+      git("init", "-q");
+      const would = documentOf(await remove("--delete-remote", "--dry-run", "--json"));
+      expect(resultsOf(would)).toEqual(["would-delete", "would-delete"]);
+      expect(site.keys()).toHaveLength(4);
+      expect(site.catalogText()).toBe(before);
+      const done = documentOf(await remove("--delete-remote", "--json"));
+      expect(resultsOf(done)).toEqual(["deleted", "deleted"]);
+      expect(site.keys()).toHaveLength(2);
+      requireExit(await site.maint(["check"]));
+    });
+
+    test("run again after half of it was deleted, it finishes", async () => {
+      git("init", "-q");
+      const keys = site.keys().filter((key) => key.startsWith("generic-6.12-"));
+      requireExit(await remove("--delete-remote"));
+      requireExit(await site.publish("generic-6.12"));
+      const program = ["rclone", "deletefile", `r2:${bucketName()}/${keys[0] ?? ""}`];
+      const { PATH, ...others } = site.sandbox.environment;
+      spawnSync(program[0] ?? "", program.slice(1), { env: { PATH, ...others } });
+      const done = documentOf(await remove("--delete-remote", "--json"));
+      expect(resultsOf(done)).toContain("deleted");
+      expect(site.keys()).toHaveLength(2);
+    });
+  });
+}
+
+function bucketName(): string {
+  return site.sandbox.environment["RCLONE_BUCKET"] ?? "banger-kernels";
+}
+
+describe("remove", () => {
+  beforeEach(() => prepare("local"));
+
+  test("deletes nothing that the catalog of a release tag names, unless releases may break", async () => {
+    git("init", "-q");
+    git("add", "catalog");
+    git("commit", "-q", "-m", "catalog");
+    git("tag", "v0.1.0");
+    git("tag", "other");
+    const result = await remove("--delete-remote", "--json");
+    const document = documentOf(result, 1);
+    expect(textAt(document, "error.code")).toBe("refused");
+    expect(textAt(document, "error.message")).toEndWith(": v0.1.0");
+    expect(result.stderr).toContain("--break-releases");
+    expect(site.keys()).toHaveLength(4);
+    expect(site.catalogText()).toBe(before);
+    requireExit(await remove("--delete-remote", "--break-releases"));
+    expect(site.keys()).toHaveLength(2);
+  });
+
+  test("a tag that is no release, and a release without the entry, keep nothing", async () => {
+    git("init", "-q");
+    git("add", "catalog");
+    git("commit", "-q", "-m", "catalog");
+    git("tag", "try-1");
+    requireExit(await remove());
+    git("commit", "-q", "-a", "-m", "without");
+    git("tag", "v0.2.0");
+    requireExit(await site.publish("generic-6.12"));
+    requireExit(await remove("--delete-remote"));
+    expect(site.keys()).toHaveLength(2);
+  });
+
+  test("deletes nothing where it cannot tell the releases", async () => {
+    const outside = documentOf(await remove("--delete-remote", "--json"), 1);
+    expect(textAt(outside, "error.code")).toBe("refused");
+    expect(textAt(outside, "error.message")).toContain("not a git repository");
+    git("init", "-q");
+    git("add", "catalog");
+    git("commit", "-q", "-m", "one");
+    git("commit", "-q", "--allow-empty", "-m", "two");
+    git("clone", "-q", "--depth", "1", `file://${site.checkout}`, "shallow");
+    const words = ["remove", "generic-6.12:x86_64", "--delete-remote", "--json"];
+    const catalog = ["--catalog", `${site.checkout}/shallow/catalog/catalog.json`];
+    const shallow = documentOf(await site.maint([...words, ...catalog]), 1);
+    expect(textAt(shallow, "error.message")).toContain("is a shallow clone");
+    expect(site.keys()).toHaveLength(4);
+    expect(site.catalogText()).toBe(before);
+  });
+
+  test("--dry-run changes nothing", async () => {
+    const document = documentOf(await remove("--dry-run", "--json"));
+    expect(document).toMatchObject({ dry_run: true, serial: 3 });
+    expect(resultsOf(document)).toEqual(["left", "left"]);
+    expect(site.catalogText()).toBe(before);
+  });
+
+  test("a bucket that cannot be reached leaves the catalog as it is", async () => {
+    git("init", "-q");
+    const words = ["remove", "generic-6.12:x86_64", "--delete-remote", "--json"];
+    const result = await site.maint(words, { RCLONE_REMOTE: "elsewhere" });
+    expect(textAt(documentOf(result, 1), "error.code")).toBe("failed");
+    expect(site.catalogText()).toBe(before);
+  });
+
+  test("an entry that is not there is told of, with what may be meant", async () => {
+    const result = await site.maint(["remove", "generic-6.12:arm64", "--json"]);
+    expect(textAt(documentOf(result, 3), "error.code")).toBe("not-found");
+    expect(result.stderr).toContain("hint: did you mean generic-6.12:x86_64?");
+    requireExit(await site.maint(["remove", "generic-6.13:x86_64"]), 3);
+    expect(site.catalogText()).toBe(before);
+  });
+});
