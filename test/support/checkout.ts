@@ -31,7 +31,7 @@ export class Checkout implements Disposable {
     const copy =
       "git ls-files --cached --others --exclude-standard -z | " +
       'xargs -0 -I{} sh -c \'test -e "$1" && printf "%s\\0" "$1"\' - {} | ' +
-      'tar --null --files-from=- --exclude="bundles/*.zst" -c | tar -x -C "$1"';
+      'tar -c --exclude="bundles/*.zst" --null --files-from=- | tar -x -C "$1"';
     execFileSync("sh", ["-c", copy, "-", this.root], { cwd: root });
     symlinkSync(join(root, "node_modules"), join(this.root, "node_modules"));
   }

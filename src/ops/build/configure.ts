@@ -95,12 +95,14 @@ export async function wantedConfiguration(
   };
 }
 
-interface ConfigFile {
+/** A configuration, and what the provenance says of it. */
+export interface ConfigFile {
   readonly config: Kconfig;
   readonly input: BuildInput;
 }
 
-function readConfigFile(file: string, kind: BuildInput["kind"]): ConfigFile {
+/** Reads a configuration of the user, or a fragment. @throws {BangerError} `failed`, `io` */
+export function readConfigFile(file: string, kind: BuildInput["kind"]): ConfigFile {
   const text = readText(file, maxKconfigBytes);
   if (text === undefined) {
     throw new BangerError("io", `cannot read the configuration ${file}: no such file`);

@@ -2,10 +2,9 @@ import path from "node:path";
 import type { Arch } from "../../core/arch.ts";
 import { configurationOf } from "../../core/recipe.ts";
 import { lookThrough } from "../../io/files.ts";
-import { hashFile } from "../../io/tree-reader.ts";
 import type { Context } from "../context.ts";
 import type { BuildKernelInput, BuildPlace } from "./build.ts";
-import { loadRecipe } from "./configure.ts";
+import { loadRecipe, readConfigFile } from "./configure.ts";
 import { missingTools } from "./tools.ts";
 
 /** What a build would do. */
@@ -32,7 +31,10 @@ export function planBuild(context: Context, place: BuildPlace, input: BuildKerne
   const { recipe, file } = loadRecipe(input.recipe);
   const { pins, fragments } = configurationOf(recipe, input.arch);
   const { version, mirrored, out, arch } = input;
-  const given = input.configs.map((config) => ({ config, sha256: hashFile(config) }));
+  const given = input.configs.map((config) => {
+    const { sha256 } = readConfigFile(config, "config").input;
+    return { config, sha256 };
+  });
   const own = given.find(({ sha256 }) => pins.every((pin) => pin.sha256 !== sha256));
   const configurations = [
     ...pins.map(({ name, sha256, url }, index) => {
