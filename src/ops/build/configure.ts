@@ -71,7 +71,7 @@ export async function wantedConfiguration(
   for (const [index, pin] of pins.entries()) {
     const replacement = index === 0 ? own[0] : undefined;
     const same = files.find((file) => file.input.sha256 === pin.sha256);
-    base.push(replacement ?? same ?? (await fetchPin(context, cache, pin)));
+    base.push(replacement ?? pinned(pin, same ?? (await fetchPin(context, cache, pin))));
   }
   if (own[0] !== undefined) {
     context.report({
@@ -114,7 +114,11 @@ export function readConfigFile(file: string, kind: BuildInput["kind"]): ConfigFi
 }
 
 async function fetchPin(context: Context, cache: string, pin: Pinned): Promise<ConfigFile> {
-  const file = readConfigFile(await obtainPinned(context, cache, pin, maxKconfigBytes), "config");
+  return readConfigFile(await obtainPinned(context, cache, pin, maxKconfigBytes), "config");
+}
+
+/** Named as the pin is, wherever the file came from: the provenance is the same. */
+function pinned(pin: Pinned, file: ConfigFile): ConfigFile {
   return { ...file, input: { ...file.input, name: pin.name, uri: pin.url } };
 }
 

@@ -110,6 +110,7 @@ describe("a build", () => {
       ["config", sha256Of(pin)],
       ["fragment", sha256Of("CONFIG_OURS=y\n")],
     ]);
+    expect(facts.inputs[2]).toMatchObject({ name: "pin.config", uri: "https://pins.invalid/x" });
     expect(text).not.toContain(folder);
   });
 
