@@ -133,7 +133,7 @@ function forRclone(environment: Variables): Variables {
 const noConfiguration = /didn't find section in config file|no remote|couldn't find type/i;
 const noEntry =
   /InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|Unauthorized|Forbidden|NoSuchBucket|permission denied|status code: 40[0134]/i;
-const full = /no space left on device|disk quota exceeded/i;
+const full = /no space left on device|disk quota exceeded|file too big for remaining disk space/i;
 
 function refusal(doing: string, stderr: string): BangerError {
   const reason = lastWords(stderr);
@@ -143,7 +143,11 @@ function refusal(doing: string, stderr: string): BangerError {
       hint: "rclone wants a remote of this name: set RCLONE_CONFIG_R2_TYPE and so on, or RCLONE_REMOTE\nsee docs/kernel-catalog.md, Publishing",
     });
   }
-  if (full.test(reason)) return new BangerError("no-space", message);
+  if (full.test(reason)) {
+    return new BangerError("no-space", message, {
+      hint: "free some space where the bucket is, then run the same command again",
+    });
+  }
   if (noEntry.test(stderr)) {
     return new BangerError("failed", message, {
       hint: "look at the credentials, the endpoint and RCLONE_BUCKET: docs/kernel-catalog.md, Publishing",

@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { unlinkSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { Publishing } from "../support/publishing.ts";
 
 let site: Publishing;
 
-beforeEach(async () => {
+beforeAll(async () => {
   site = await Publishing.start("local");
   for (const [name, version] of [
     ["generic-6.1", "6.1.9"],
@@ -17,7 +17,7 @@ beforeEach(async () => {
   }
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await site[Symbol.asyncDispose]();
 });
 
@@ -53,8 +53,7 @@ describe("check", () => {
     site.overwrite(keyAt(0, document), changed);
     site.overwrite(keyAt(1, document), `${site.object(keyAt(1, document)).toString()}\n`);
     unlinkSync(join(site.sandbox.environment["RCLONE_BUCKET"] ?? "", keyAt(2, document)));
-    const result = await site.maint(["check", "--json"]);
-    const found = documentOf(result, 4);
+    const found = documentOf(await site.maint(["check", "--json"]), 4);
     expect(rowsOf(found)).toEqual([
       "generic-6.1 tarball wrong",
       "generic-6.1 build wrong",
@@ -68,14 +67,15 @@ describe("check", () => {
   });
 
   test("a server that cannot be reached is no proof: exit 5", async () => {
-    await site.nginx.stop();
-    const found = documentOf(await site.maint(["check", "--json"]), 5);
+    const elsewhere = join(site.checkout, "elsewhere.json");
+    const text = site.catalogText().replaceAll(site.baseUrl, "https://127.0.0.1:1");
+    writeFileSync(elsewhere, text);
+    const found = documentOf(await site.maint(["check", "--json", "--catalog", elsewhere]), 5);
     expect(rowsOf(found)).toContain("generic-6.1 tarball unreachable");
     expect(textAt(found, "error.code")).toBe("network");
   });
 
   test("a catalog that is missing is told of", async () => {
-    unlinkSync(site.catalog);
-    requireExit(await site.maint(["check"]), 1);
+    requireExit(await site.maint(["check", "--catalog", join(site.checkout, "none.json")]), 1);
   });
 });

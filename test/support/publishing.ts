@@ -37,14 +37,12 @@ export class Publishing implements AsyncDisposable {
   readonly #kind: BucketKind;
   readonly #folder: string;
   readonly #server: RunningChild | undefined;
-  readonly #certificates: Certificates;
 
   private constructor(
     sandbox: Sandbox,
     kind: BucketKind,
     nginx: Nginx,
     server: RunningChild | undefined,
-    certificates: Certificates,
   ) {
     this.sandbox = sandbox;
     this.checkout = join(sandbox.folder, "checkout");
@@ -59,23 +57,21 @@ export class Publishing implements AsyncDisposable {
     this.#kind = kind;
     this.#folder = bucketFolder(sandbox, kind);
     this.#server = server;
-    this.#certificates = certificates;
     sandbox.setEnv("BASE_URL", this.baseUrl);
-    sandbox.setEnv("SSL_CERT_FILE", certificates.caFile);
+    sandbox.setEnv("SSL_CERT_FILE", sharedCertificates().caFile);
     sandbox.setEnv("BANGER_HTTP_RETRIES", "0");
   }
 
   static async start(kind: BucketKind): Promise<Publishing> {
     const sandbox = new Sandbox();
-    const certificates = makeCertificates();
     const folder = bucketFolder(sandbox, kind);
     mkdirSync(folder, { recursive: true });
     sandbox.setEnv("RCLONE_CONFIG", "/dev/null");
     sandbox.setEnv("RCLONE_CONFIG_R2_TYPE", kind);
     if (kind === "local") {
       sandbox.setEnv("RCLONE_BUCKET", folder);
-      const nginx = await Nginx.start({ root: folder, certificate: certificates.server });
-      return new Publishing(sandbox, kind, nginx, undefined, certificates);
+      const nginx = await Nginx.start({ root: folder, certificate: sharedCertificates().server });
+      return new Publishing(sandbox, kind, nginx, undefined);
     }
     const { server, url } = await startS3(dirname(folder));
     sandbox.setEnv("RCLONE_CONFIG_R2_PROVIDER", "Other");
@@ -84,8 +80,8 @@ export class Publishing implements AsyncDisposable {
     sandbox.setEnv("RCLONE_CONFIG_R2_FORCE_PATH_STYLE", "true");
     sandbox.setEnv("RCLONE_CONFIG_R2_ENDPOINT", url);
     const root = `${url}/banger-kernels/`;
-    const nginx = await Nginx.start({ root, certificate: certificates.server });
-    return new Publishing(sandbox, kind, nginx, server, certificates);
+    const nginx = await Nginx.start({ root, certificate: sharedCertificates().server });
+    return new Publishing(sandbox, kind, nginx, server);
   }
 
   /** Installs a small kernel as `generic-<line>`. */
@@ -153,12 +149,23 @@ export class Publishing implements AsyncDisposable {
     await this.nginx.stop();
     this.#server?.killGroup();
     await this.#server?.done;
-    this.#certificates.dispose();
   }
 
   #fileOf(key: string): string {
     return join(this.#folder, this.#kind === "local" ? key : `${key}${s3Suffix}`);
   }
+}
+
+let certificates: Certificates | undefined;
+
+/** Made once, since it takes long; they go when the tests end. */
+function sharedCertificates(): Certificates {
+  if (certificates === undefined) {
+    const made = makeCertificates();
+    process.on("exit", () => made.dispose());
+    certificates = made;
+  }
+  return certificates;
 }
 
 function bucketFolder(sandbox: Sandbox, kind: BucketKind): string {
