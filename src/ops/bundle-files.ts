@@ -14,7 +14,12 @@ export interface BundleFiles {
   readonly text: string | undefined;
 }
 
-const maxTextBytes = 16 * 2 ** 20;
+/** A file at the top of a bundle whose text is wanted. */
+export interface WantedText {
+  readonly name: string;
+  /** A larger one is refused. */
+  readonly maxBytes: number;
+}
 
 /**
  * Reads a tarball from start to end, holding it to the rules of the format.
@@ -22,7 +27,7 @@ const maxTextBytes = 16 * 2 ** 20;
  * @param wanted a file at the top whose text is to be kept.
  * @throws {BangerError} `io`; `verification-failed`, `unsafe-archive` for an unsound archive.
  */
-export async function readBundleFiles(file: string, wanted?: string): Promise<BundleFiles> {
+export async function readBundleFiles(file: string, wanted?: WantedText): Promise<BundleFiles> {
   const digests = new Map<string, Sha256>();
   let name = "";
   let hash = new Sha256Hash();
@@ -33,19 +38,22 @@ export async function readBundleFiles(file: string, wanted?: string): Promise<Bu
       name = entry.path;
       hash = new Sha256Hash();
       parts = [];
-      if (name === wanted && entry.kind === "file" && entry.sizeBytes > maxTextBytes) {
-        throw new BangerError("unsafe-archive", `${file}: ${name} is over ${maxTextBytes} bytes`);
+      if (name === wanted?.name && entry.kind === "file" && entry.sizeBytes > wanted.maxBytes) {
+        throw new BangerError(
+          "unsafe-archive",
+          `${file}: ${name} is ${entry.sizeBytes} bytes, at most ${wanted.maxBytes} are expected`,
+        );
       }
     },
     data: (chunk) => {
       if (name.includes("/")) return;
       hash.update(chunk);
-      if (name === wanted) parts.push(chunk.slice());
+      if (name === wanted?.name) parts.push(chunk.slice());
     },
     endOfFile: () => {
       if (name.includes("/")) return;
       digests.set(name, hash.digest());
-      if (name === wanted) text = textOf(parts);
+      if (name === wanted?.name) text = textOf(parts);
     },
   });
   const unpackedBytes = await readBundle(file, (chunk) => {

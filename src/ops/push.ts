@@ -2,7 +2,7 @@ import path from "node:path";
 import { bundleNames } from "../core/bundle-tree.ts";
 import type { CatalogEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
-import { parseProvenance, sourceOf } from "../core/provenance.ts";
+import { maxProvenanceBytes, parseProvenance, sourceOf } from "../core/provenance.ts";
 import type { Sha256 } from "../core/sha256.ts";
 import { lookThrough } from "../io/files.ts";
 import { PartFile } from "../io/part-file.ts";
@@ -183,7 +183,8 @@ class Push {
   }
 
   async #noteSource(bundle: string, entry: string): Promise<void> {
-    const { text } = await readBundleFiles(bundle, bundleNames.provenance);
+    const wanted = { name: bundleNames.provenance, maxBytes: maxProvenanceBytes };
+    const { text } = await readBundleFiles(bundle, wanted);
     if (text === undefined) return;
     const { name, sha256 } = sourceOf(parseProvenance(text, entry), entry);
     if (!this.#sources.has(sha256)) this.#sources.set(sha256, { name, sha256, entry });
