@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
-import { Publishing } from "../support/publishing.ts";
+import { Publishing, removeCertificates } from "../support/publishing.ts";
 
 let site: Publishing;
 
@@ -19,6 +19,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await site[Symbol.asyncDispose]();
+  removeCertificates();
 });
 
 function rowsOf(document: unknown): readonly string[] {

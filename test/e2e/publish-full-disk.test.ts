@@ -1,4 +1,4 @@
-import { expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import {
   cpSync,
   existsSync,
@@ -12,7 +12,9 @@ import { dirname, join } from "node:path";
 import { documentOf, requireExit, textAt } from "../support/answers.ts";
 import { LoopDevice, loopDeviceObstacle } from "../support/loop-device.ts";
 import { testUnless } from "../support/obstacles.ts";
-import { Publishing } from "../support/publishing.ts";
+import { Publishing, removeCertificates } from "../support/publishing.ts";
+
+afterAll(removeCertificates);
 
 /** Leaves room for so many bytes, about. Root may use what is reserved too. */
 function fill(folder: string, leftBytes: number): void {

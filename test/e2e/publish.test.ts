@@ -1,10 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
-import { type BucketKind, Publishing } from "../support/publishing.ts";
+import { type BucketKind, Publishing, removeCertificates } from "../support/publishing.ts";
 import type { ChildResult } from "../support/sandbox.ts";
+
+afterAll(removeCertificates);
 
 let site: Publishing;
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,9 @@ import { formatProvenance } from "../../src/core/provenance.ts";
 import { isKernelVersion } from "../../src/core/kernel-version.ts";
 import { isSha256, type Sha256 } from "../../src/core/sha256.ts";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
-import { type BucketKind, Publishing } from "../support/publishing.ts";
+import { type BucketKind, Publishing, removeCertificates } from "../support/publishing.ts";
+
+afterAll(removeCertificates);
 
 let site: Publishing;
 

@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
-import { type BucketKind, Publishing } from "../support/publishing.ts";
+import { type BucketKind, Publishing, removeCertificates } from "../support/publishing.ts";
+
+afterAll(removeCertificates);
 
 let site: Publishing;
 let before = "";

@@ -158,14 +158,16 @@ export class Publishing implements AsyncDisposable {
 
 let certificates: Certificates | undefined;
 
-/** Made once, since it takes long; they go when the tests end. */
+/** Made once for all tests of a file, since it takes long. */
 function sharedCertificates(): Certificates {
-  if (certificates === undefined) {
-    const made = makeCertificates();
-    process.on("exit", () => made.dispose());
-    certificates = made;
-  }
+  certificates ??= makeCertificates();
   return certificates;
+}
+
+/** For `afterAll` of every file that starts a {@link Publishing}. */
+export function removeCertificates(): void {
+  certificates?.dispose();
+  certificates = undefined;
 }
 
 function bucketFolder(sandbox: Sandbox, kind: BucketKind): string {
