@@ -140,7 +140,7 @@ function refusal(doing: string, stderr: string): BangerError {
   const message = `${doing}: ${reason}`;
   if (noConfiguration.test(reason)) {
     return new BangerError("failed", message, {
-      hint: "rclone wants a remote of this name: set RCLONE_CONFIG_R2_TYPE and so on, or RCLONE_REMOTE\nsee docs/kernel-catalog.md, Publishing",
+      hint: "rclone wants a remote of this name: set RCLONE_CONFIG_R2_TYPE and so on, or RCLONE_REMOTE\nsee docs/kernel-catalog.md, 'What you need'",
     });
   }
   if (full.test(reason)) {
@@ -150,7 +150,7 @@ function refusal(doing: string, stderr: string): BangerError {
   }
   if (noEntry.test(stderr)) {
     return new BangerError("failed", message, {
-      hint: "look at the credentials, the endpoint and RCLONE_BUCKET: docs/kernel-catalog.md, Publishing",
+      hint: "look at the credentials, the endpoint and RCLONE_BUCKET: docs/kernel-catalog.md, 'What you need'",
     });
   }
   return new BangerError("network", message, { hint: "run the same command again" });
