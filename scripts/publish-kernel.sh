@@ -1,3 +1,3 @@
 #!/bin/sh
 # Publishes an installed kernel: scripts/publish-kernel.sh NAME[:ARCH] --description TEXT; --help tells the rest.
-here=$(cd "$(dirname "$0")" && pwd) && "$here/require.sh" git rclone setpriv && exec "$here/banger-maint" publish "$@"
+here=$(cd "$(dirname "$0")" && pwd) && exec "$here/banger-maint" publish "$@"

@@ -37,6 +37,15 @@ export function referenceOf(app: App, text: string, arch: string | undefined): R
   return reference;
 }
 
+/** A reference to an entry, which has one build at a time. @throws {BangerError} `usage` */
+export function entryReferenceOf(app: App, text: string, arch: string | undefined): Reference {
+  const reference = referenceOf(app, text, arch);
+  if (reference.build === undefined) return reference;
+  throw new BangerError("usage", `${text} names a build, NAME[:ARCH] is wanted`, {
+    hint: `an entry has one build: ${reference.name}:${reference.arch}`,
+  });
+}
+
 /** The architecture that `--arch` names. @throws {BangerError} `usage` */
 export function archOf(text: string | undefined): Arch | undefined {
   if (text === undefined) return undefined;

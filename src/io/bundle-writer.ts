@@ -32,19 +32,21 @@ export interface WrittenBundle {
  * @param root the folder that the paths of the entries are relative to.
  * @param entries parents first.
  * @param nameOf the name of the file, which may depend on its hash; a file of that name is replaced.
- * @throws {BangerError} `io`, also when a file changes meanwhile; `no-space`; `unsafe-archive`.
+ * @throws {BangerError} `io`, also when a file changes meanwhile; `no-space`; `unsafe-archive`; the
+ * signal's reason. Nothing is left then.
  */
 export async function writeBundle(
   root: string,
   entries: readonly TarEntry[],
   folder: string,
   nameOf: (sha256: Sha256) => string,
+  signal: AbortSignal,
 ): Promise<WrittenBundle> {
   const temporary = path.join(folder, `.tmp-${randomName()}`);
   const unpackedBytes = tarBytes(entries);
   try {
     const { sha256, sizeBytes } = await compress(
-      tarChunks(root, entries),
+      abortable(tarChunks(root, entries), signal),
       unpackedBytes,
       temporary,
     );
@@ -56,7 +58,18 @@ export async function writeBundle(
     return { file, sha256, sizeBytes, unpackedBytes };
   } catch (error) {
     fs.rmSync(temporary, { force: true });
+    signal.throwIfAborted();
     throw fileError(`cannot write the tarball in ${folder}`, error);
+  }
+}
+
+function* abortable(
+  chunks: Iterable<Uint8Array>,
+  signal: AbortSignal,
+): Generator<Uint8Array, void> {
+  for (const chunk of chunks) {
+    signal.throwIfAborted();
+    yield chunk;
   }
 }
 

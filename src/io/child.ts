@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import path from "node:path";
 import { BangerError } from "../core/errors.ts";
 import type { Variables } from "./environment.ts";
 import { errnoOf } from "./files.ts";
@@ -114,7 +115,10 @@ function requireStarted(program: string, exitCode: number, stderr: string): void
 }
 
 function missing(program: string, cause: unknown): BangerError {
-  return new BangerError("failed", `there is no program ${program} on this machine`, { cause });
+  return new BangerError("failed", `there is no program ${program} on this machine`, {
+    hint: `on Debian, most are in the package of their name: apt-get install ${path.basename(program)}`,
+    cause,
+  });
 }
 
 function definedOnly(variables: Variables): Record<string, string> {

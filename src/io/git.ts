@@ -25,7 +25,7 @@ export async function gitUserName(checkout: Checkout): Promise<string | undefine
  *
  * @param name the file's name within the folder.
  * @param pattern which tags are releases, like `v*`.
- * @throws {BangerError} `failed`, when git cannot tell, as where there is no checkout; `refused`, when
+ * @throws {BangerError} `failed`, when git cannot tell, as where there is no checkout or no such tag; `refused`, when
  * the checkout is a shallow one, which may lack tags.
  */
 export async function taggedVersions(
@@ -45,6 +45,9 @@ export async function taggedVersions(
     );
   }
   const tags = requireDone(checkout, await git(checkout, ["tag", "--list", pattern]));
+  if (tags.trim() === "") {
+    throw new BangerError("failed", `${checkout.folder} has no release tags (${pattern})`);
+  }
   const versions = new Map<string, string>();
   for (const tag of tags.split("\n").filter((line) => line !== "")) {
     const listed = await git(checkout, ["ls-tree", "--name-only", tag, "--", name]);

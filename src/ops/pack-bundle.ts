@@ -31,6 +31,7 @@ export interface PackInput {
   readonly baseUrl?: string | undefined;
   /** Names at the top of the folder that are not for the bundle. */
   readonly leaveOut?: readonly string[] | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** A tarball that was written, and the catalog entry that names it. */
@@ -50,9 +51,8 @@ export async function packBundle(input: PackInput): Promise<PackedBundle> {
   const vmlinuxSha256 = requireKernel(input, entries);
   makeFolder(input.out);
   const { name, arch } = input;
-  const written = await writeBundle(input.from, entries, input.out, (sha256) =>
-    bundleFileName(name, arch, sha256),
-  );
+  const nameOf = (sha256: Sha256): string => bundleFileName(name, arch, sha256);
+  const written = await writeBundle(input.from, entries, input.out, nameOf, input.signal);
   return {
     file: written.file,
     entry: {

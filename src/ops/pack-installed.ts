@@ -62,6 +62,7 @@ export async function packInstalled(
     }
     context.report({ kind: "publish", name, step: "pack", where: out });
     const packed = await packBundle({
+      signal: context.signal,
       from: kernel.treeDirectory,
       leaveOut: [manifestFileName],
       out,

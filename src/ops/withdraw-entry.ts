@@ -136,7 +136,7 @@ async function releasedCatalogs(
   } catch (error) {
     if (!(error instanceof BangerError) || error.code !== "failed") throw error;
     throw new BangerError("refused", error.message, {
-      hint: "run it in a clone with all tags; to delete in any case: --break-releases",
+      hint: "run it in a clone with all tags: git fetch --tags\nwhere nothing was ever released, or to delete in any case: --break-releases",
       cause: error,
     });
   }

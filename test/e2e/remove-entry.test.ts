@@ -34,6 +34,13 @@ function git(...args: readonly string[]): void {
   if (status !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);
 }
 
+/** A checkout with a release whose catalog is not this one. */
+function releaseWithoutIt(): void {
+  git("init", "-q");
+  git("commit", "-q", "--allow-empty", "-m", "first");
+  git("tag", "v0.0.1");
+}
+
 function remove(...flags: readonly string[]): ReturnType<Publishing["maint"]> {
   return site.maint(["remove", "generic-6.12:x86_64", ...flags]);
 }
@@ -51,7 +58,7 @@ for (const kind of kinds) {
     beforeEach(() => prepare(kind));
 
     test("--delete-remote deletes its files and no others, where no release names them", async () => {
-      git("init", "-q");
+      releaseWithoutIt();
       const would = documentOf(await remove("--delete-remote", "--dry-run", "--json"));
       expect(resultsOf(would)).toEqual(["would-delete", "would-delete"]);
       expect(site.keys()).toHaveLength(4);
@@ -65,6 +72,13 @@ for (const kind of kinds) {
 }
 
 describe("remove", () => {
+  test("wants an entry, not a build of it, and no flag that does nothing", async () => {
+    const words = ["remove", "generic-6.12:x86_64@6.12.1"];
+    requireExit(await site.maint([...words, "--dry-run"]), 2);
+    requireExit(await remove("--break-releases", "--dry-run"), 2);
+    expect(site.catalogText()).toBe(before);
+  });
+
   beforeEach(() => prepare("local", "--no-upload"));
 
   test("takes the entry out and prints what would delete its files", async () => {
@@ -81,7 +95,7 @@ describe("remove", () => {
   });
 
   test("run again after half of it was deleted, it finishes", async () => {
-    git("init", "-q");
+    releaseWithoutIt();
     const [first = ""] = site.keys();
     unlinkSync(join(site.sandbox.environment["RCLONE_BUCKET"] ?? "", first));
     const done = documentOf(await remove("--delete-remote", "--json"));
@@ -127,6 +141,9 @@ describe("remove", () => {
     git("init", "-q");
     git("add", "catalog");
     git("commit", "-q", "-m", "one");
+    const untagged = documentOf(await remove("--delete-remote", "--json"), 1);
+    expect(textAt(untagged, "error.code")).toBe("refused");
+    expect(textAt(untagged, "error.message")).toContain("no release tags");
     git("commit", "-q", "--allow-empty", "-m", "two");
     git("clone", "-q", "--depth", "1", `file://${site.checkout}`, "shallow");
     const words = ["remove", "generic-6.12:x86_64", "--delete-remote", "--json"];
@@ -145,7 +162,7 @@ describe("remove", () => {
   });
 
   test("a bucket that cannot be reached leaves the catalog as it is", async () => {
-    git("init", "-q");
+    releaseWithoutIt();
     const words = ["remove", "generic-6.12:x86_64", "--delete-remote", "--json"];
     const result = await site.maint(words, { RCLONE_REMOTE: "elsewhere" });
     expect(textAt(documentOf(result, 1), "error.code")).toBe("failed");

@@ -41,7 +41,9 @@ async function packed(
   const kernelVersion = version;
   const description = `Linux ${version}`;
   const out = bundles;
-  return (await packBundle({ from, out, name, distro, arch, kernelVersion, description })).entry;
+  const { signal } = new AbortController();
+  const input = { from, out, name, distro, arch, kernelVersion, description, signal };
+  return (await packBundle(input)).entry;
 }
 
 async function refusal(work: () => unknown): Promise<string> {

@@ -50,6 +50,7 @@ function input(changes: Partial<PackInput> = {}): PackInput {
     arch: "x86_64",
     kernelVersion: version("6.12.117"),
     description: "for tests",
+    signal: new AbortController().signal,
     ...changes,
   };
 }
@@ -72,6 +73,19 @@ function gnuList(file: string): string[] {
   });
   return stdout.split("\n").slice(0, -1);
 }
+
+test("packing ends when it is told to, and leaves nothing", async () => {
+  const controller = new AbortController();
+  const kernel = smallKernel({ version: "6.12.117", sizeBytes: 24 * 2 ** 20 });
+  writeFileSync(join(from, "vmlinux"), kernel);
+  const reason = new BangerError("interrupted", "interrupted");
+  const packing = packBundle(input({ signal: controller.signal }));
+  setTimeout(() => {
+    controller.abort(reason);
+  }, 100);
+  expect(await packing.catch((error: unknown) => error)).toBe(reason);
+  expect(readdirSync(join(folder, "out"))).toEqual([]);
+});
 
 describe("packing a bundle", () => {
   test("writes a tarball that GNU tar reads and the entry that names it", async () => {

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { BangerError } from "../../core/errors.ts";
 import { isSha256, type Sha256 } from "../../core/sha256.ts";
 import type { BuildFacts } from "../../core/provenance.ts";
+import { kernelLine } from "../../core/kernel-version.ts";
 import type { SourceTrust } from "../../core/source-trust.ts";
 import { type BuildKernelInput, buildKernel } from "../../ops/build/build.ts";
 import { type BuildPlan, planBuild } from "../../ops/build/plan.ts";
@@ -68,6 +69,7 @@ export function addBuild(program: Command, run: Run, repository: Repository): vo
           jobs: jobsOf(options.jobs),
           ccache: options.ccache,
         };
+        requireSameLine(options);
         const { cache, version, keys } = repository;
         const place = { cache, version, keys: loadReleaseKeys(keys) };
         if (options.dryRun) {
@@ -78,6 +80,15 @@ export function addBuild(program: Command, run: Run, repository: Repository): vo
         return { json: { path: out, ...documentOf(facts) }, text: summaryOf(out, facts) };
       }),
     );
+}
+
+/** @throws {BangerError} `usage` */
+function requireSameLine({ line, version, recipe }: Options): void {
+  if (version === undefined || recipe !== undefined) return;
+  if (kernelLine(kernelVersionOf(version)) === line) return;
+  throw new BangerError("usage", `${version} is not of line ${line}`, {
+    hint: `name the line too: --line ${kernelLine(kernelVersionOf(version))}`,
+  });
 }
 
 /** @throws {BangerError} `usage` */

@@ -65,6 +65,10 @@ function verdict(checked: readonly CheckedObject[], catalog: string): BangerErro
   return new BangerError(
     isKnownBad ? "verification-failed" : "network",
     `${bad.length} of the ${checked.length} files of ${catalog} cannot be fetched as it says`,
-    { hint: isKnownBad ? "what is missing: scripts/banger-maint push" : undefined },
+    {
+      hint: bad.some(({ status }) => status === "missing")
+        ? "what is missing: scripts/banger-maint push"
+        : undefined,
+    },
   );
 }

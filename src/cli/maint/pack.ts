@@ -46,7 +46,8 @@ export function addPack(program: Command, run: Run, repository: Repository): voi
         }
         const { description, distro, catalog } = options;
         const [from, out] = [pathOf(options.from, "--from"), pathOf(options.out, "--out")];
-        const input = { from, out, name, distro, arch, kernelVersion, description };
+        const { signal } = app.context;
+        const input = { from, out, name, distro, arch, kernelVersion, description, signal };
         const { file, entry } = await packBundle(input);
         const { change, serial } = putEntry(catalog, entry, now());
         app.output.note(

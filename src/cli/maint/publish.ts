@@ -10,7 +10,7 @@ import {
   type PublishInput,
   type PublishResult,
 } from "../../ops/publish.ts";
-import { type App, kernelVersionOf, pathOf, referenceOf, type Run } from "../app.ts";
+import { type App, kernelVersionOf, pathOf, entryReferenceOf, type Run } from "../app.ts";
 import { publicationHelp, publicationOf } from "./publication.ts";
 import type { Repository } from "./repository.ts";
 
@@ -50,7 +50,7 @@ export function addPublish(program: Command, run: Run, repository: Repository): 
         const { bucket, baseUrl } = publicationOf(app);
         const catalogFile = path.resolve(pathOf(options.catalog, "--catalog"));
         const input: PublishInput = {
-          reference: referenceOf(app, name, options.arch),
+          reference: entryReferenceOf(app, name, options.arch),
           description: options.description,
           kernelVersion:
             options.kernelVersion === undefined

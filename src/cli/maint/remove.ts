@@ -1,8 +1,9 @@
 import path from "node:path";
 import type { Command } from "commander";
+import { BangerError } from "../../core/errors.ts";
 import { inOrder } from "../../ops/catalog-text.ts";
 import { type Withdrawal, withdrawEntry } from "../../ops/withdraw-entry.ts";
-import { type App, pathOf, referenceOf, type Run } from "../app.ts";
+import { type App, pathOf, entryReferenceOf, type Run } from "../app.ts";
 import { confirm } from "../confirm.ts";
 import { publicationHelp, publicationOf } from "./publication.ts";
 import type { Repository } from "./repository.ts";
@@ -39,7 +40,10 @@ export function addRemove(program: Command, run: Run, repository: Repository): v
         const { bucket, baseUrl } = publicationOf(app);
         const dryRun = options.dryRun === true;
         const deleteRemote = options.deleteRemote === true;
-        const reference = referenceOf(app, name, options.arch);
+        const reference = entryReferenceOf(app, name, options.arch);
+        if (options.breakReleases === true && !deleteRemote) {
+          throw new BangerError("usage", "--break-releases is for --delete-remote");
+        }
         if (deleteRemote && !dryRun) {
           const question = `Delete the files of ${reference.name}:${reference.arch} for everybody?`;
           await confirm(app, question, options.yes === true);

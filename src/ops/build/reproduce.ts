@@ -112,7 +112,7 @@ export async function reproduce(
     });
     const comparisons = [
       ...compareFiles(facts, published, out),
-      await compareTarball(place.cache, entry, published, out),
+      await compareTarball(context, place.cache, entry, published, out),
     ];
     return { comparisons, tools: otherTools(facts.tools, built.facts.tools), out };
   });
@@ -175,6 +175,7 @@ function compareFiles(facts: BuildFacts, published: string, out: string): Compar
 
 /** Packs the rebuilt files with the recorded provenance: the same files must give the same tarball. */
 async function compareTarball(
+  { signal }: Context,
   cache: string,
   entry: CatalogEntry,
   published: string,
@@ -190,7 +191,7 @@ async function compareTarball(
       copyFile(path.join(out, file), path.join(from, file));
     }
     copyFile(path.join(published, bundleNames.provenance), path.join(from, bundleNames.provenance));
-    const input = { from, out: folder, name, arch, distro, description, kernelVersion };
+    const input = { from, out: folder, name, arch, distro, description, kernelVersion, signal };
     const packed = await packBundle(input);
     return {
       name: path.basename(new URL(entry.tarball_url).pathname),
