@@ -200,7 +200,7 @@ test.concurrent("row 21: what a newer catalog may bring is passed over", async (
   const reserved = {
     vmlinux_sha256: sha256,
     tree_sha256: sha256,
-    sidecars: [{ name: "initrd.img", size: 1.5 }],
+    sidecars: [{ kind: "tomorrow", url: "https://h/a.json", sha256, size_bytes: 1, more: [7] }],
     tags: ["lts", 7, null],
     proof: { boots: true, seconds: 1.14, __proto__: null },
     withdrawn: null,
