@@ -84,6 +84,7 @@ check-format: node_modules ## Check the formatting
 
 .PHONY: check-imports
 check-imports: node_modules ## Check who imports whom, and the other rules of the house
+	@scripts/require.sh shellcheck
 	@$(BUN) test ./test/house
 
 .PHONY: check-unused

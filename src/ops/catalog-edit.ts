@@ -1,5 +1,6 @@
 import { type Catalog, type CatalogEntry, maxCatalogBytes } from "../core/catalog.ts";
-import { readText, replaceFile } from "../io/files.ts";
+import { BangerError } from "../core/errors.ts";
+import { lookAt, readText, realPath, replaceFile } from "../io/files.ts";
 import { byNameAndArch, catalogText, inOrder, parseCatalogStrictly } from "./catalog-text.ts";
 
 /** A catalog file as it is, or as it is to begin. */
@@ -113,7 +114,15 @@ function lineChanges(before: readonly string[], after: readonly string[]): strin
 export function writePlan(file: string, planned: CatalogPlan, baseUrl?: string): void {
   if (planned.change === "none") return;
   parseCatalogStrictly(planned.text, file, baseUrl);
-  replaceFile(file, planned.text);
+  // A link stays one: the file that it leads to is what was read.
+  replaceFile(lookAt(file)?.isSymbolicLink() === true ? realPath(file) : file, planned.text);
+}
+
+/** For whoever cannot do without a catalog. */
+export function noCatalog(file: string): BangerError {
+  return new BangerError("bad-catalog", `there is no catalog ${file}`, {
+    hint: "--catalog names another; without it, it is catalog/catalog.json of the checkout",
+  });
 }
 
 /**

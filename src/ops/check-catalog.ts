@@ -13,6 +13,7 @@ import { BangerError } from "../core/errors.ts";
 import { lookThrough, readText } from "../io/files.ts";
 import { hashFile } from "../io/tree-reader.ts";
 import { readBundleFiles } from "./bundle-files.ts";
+import { noCatalog } from "./catalog-edit.ts";
 import { parseCatalogStrictly } from "./catalog-text.ts";
 
 /** What {@link checkCatalog} saw. */
@@ -30,7 +31,7 @@ export interface CatalogCheck {
  * hash, size and content. A file that is not there is no fault: old ones live at their URLs only.
  *
  * @param baseUrl where the catalog's files must be published.
- * @throws {BangerError} `bad-catalog`, `not-found` (no such file), `verification-failed`,
+ * @throws {BangerError} `bad-catalog`, `verification-failed`,
  * `unsafe-archive`, `io`.
  */
 export async function checkCatalog(
@@ -39,7 +40,7 @@ export async function checkCatalog(
   baseUrl?: string,
 ): Promise<CatalogCheck> {
   const text = readText(file, maxCatalogBytes);
-  if (text === undefined) throw new BangerError("not-found", `there is no file ${file}`);
+  if (text === undefined) throw noCatalog(file);
   const catalog = parseCatalogStrictly(text, file, baseUrl);
   const bundles: string[] = [];
   const sidecars: string[] = [];

@@ -33,7 +33,13 @@ export interface PublishInput extends PackInstalledInput {
 /** What became of one file. */
 export interface PublishedObject extends PublicObject {
   /** `kept`: made, and not uploaded. */
-  readonly result: "present" | "uploaded" | "kept" | "would-upload" | "would-keep";
+  readonly result:
+    | "present"
+    | "uploaded"
+    | "kept"
+    | "would-upload"
+    | "would-keep"
+    | "would-compare";
 }
 
 export interface PublishResult {
@@ -111,7 +117,7 @@ async function wouldBe(
   object: PublicObject,
 ): Promise<PublishedObject["result"]> {
   if (bucket === undefined) return "would-keep";
-  return (await bucket.sizeOf(object.key)) === object.sizeBytes ? "present" : "would-upload";
+  return (await bucket.sizeOf(object.key)) === undefined ? "would-upload" : "would-compare";
 }
 
 /** What the catalog names already for this very tarball. */

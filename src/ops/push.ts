@@ -10,7 +10,7 @@ import type { Bucket } from "../io/rclone.ts";
 import { inPrivateFolder } from "../io/private-folder.ts";
 import { hashFile } from "../io/tree-reader.ts";
 import { readBundleFiles } from "./bundle-files.ts";
-import { readForEdit } from "./catalog-edit.ts";
+import { noCatalog, readForEdit } from "./catalog-edit.ts";
 import { withCatalogLock } from "./catalog-lock.ts";
 import type { Context } from "./context.ts";
 import { contentTypeOf, objectsOf, type PublicObject, verifyPublic } from "./public-object.ts";
@@ -36,7 +36,7 @@ export interface PushedObject {
   readonly kind: "tarball" | "sidecar" | "source";
   /** The first entry that needs it, `NAME:ARCH`. */
   readonly entry: string;
-  readonly result: "present" | "uploaded" | "would-upload" | "failed";
+  readonly result: "present" | "uploaded" | "would-upload" | "would-compare" | "failed";
   readonly failure?: BangerError | undefined;
 }
 
@@ -68,7 +68,7 @@ export async function push(
   const { catalogFile, cache, wait } = input;
   return withCatalogLock(context, { catalogFile, cache, doing: "pushing", wait }, async () => {
     const { catalog, text } = readForEdit(catalogFile, input.baseUrl);
-    if (text === undefined) throw new BangerError("not-found", `there is no file ${catalogFile}`);
+    if (text === undefined) throw noCatalog(catalogFile);
     const work = new Push(context, bucket, input, await bucket.sizes());
     for (const entry of catalog.entries) await work.bringEntry(entry);
     await work.bringSources();
@@ -145,8 +145,7 @@ class Push {
       );
     }
     if (this.#input.dryRun) {
-      const isThere = this.#thereBytes.get(object.key) === object.sizeBytes;
-      return isThere ? "present" : "would-upload";
+      return this.#thereBytes.has(object.key) ? "would-compare" : "would-upload";
     }
     const contentType = contentTypeOf(object.key);
     return bringObject(this.#context, this.#bucket, { ...object, file, contentType });

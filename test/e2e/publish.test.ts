@@ -133,7 +133,7 @@ for (const kind of kinds) {
       requireExit(await publish());
       const after = documentOf(await publish("--dry-run", "--json"));
       expect(after).toMatchObject({ change: "none" });
-      expect(valueAt(after, "objects.0.result")).toBe("present");
+      expect(valueAt(after, "objects.0.result")).toBe("would-compare");
     });
 
     test("two at once, of two kernels, both get into the catalog", async () => {

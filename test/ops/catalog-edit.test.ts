@@ -146,7 +146,7 @@ describe("checking the repository's catalog", () => {
   });
 
   test("says so when there is no such file", async () => {
-    expect(await refusal(() => checkCatalog(catalog, bundles))).toStartWith("not-found: ");
+    expect(await refusal(() => checkCatalog(catalog, bundles))).toStartWith("bad-catalog: ");
   });
 
   test.each<

@@ -86,6 +86,7 @@ const resultWords = {
   uploaded: "is uploaded, and everybody can fetch it",
   kept: "is packed, and not uploaded: scripts/banger-maint push",
   "would-upload": "would be uploaded",
+  "would-compare": "is there already, and would be compared, byte for byte",
   "would-keep": "would be packed, and not uploaded",
 } as const satisfies Record<PublishedObject["result"], string>;
 

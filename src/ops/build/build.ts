@@ -19,6 +19,7 @@ import type { Context } from "../context.ts";
 import { configure, loadRecipe, wantedConfiguration } from "./configure.ts";
 import { Kbuild } from "./kbuild.ts";
 import { withBuildLock } from "./lock.ts";
+import { requireSource } from "./mirrored-source.ts";
 import { obtainSource, type SourceInput, type KernelSource } from "./source.ts";
 import type { ReleaseKeys } from "./release-keys.ts";
 import { requireTools, toolVersions } from "./tools.ts";
@@ -76,6 +77,7 @@ export async function buildKernel(
   const loaded = loadRecipe(input.recipe);
   const { line } = loaded.recipe;
   const startedAt = now();
+  if (input.mirrored !== undefined) requireSource(input.mirrored.source);
   makeFolder(place.cache);
   requireSpace(place.cache);
   const wanted = await wantedConfiguration(context, place.cache, loaded, input.arch, input.configs);

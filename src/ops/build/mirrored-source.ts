@@ -106,6 +106,15 @@ async function fill(context: Context, part: PartFile, place: Place): Promise<voi
   });
 }
 
+/** Makes sure that a source can be looked for. @throws {BangerError} `usage`, `not-found` */
+export function requireSource(source: string): void {
+  const place = placeOf(source);
+  if (place.kind === "web" || lookThrough(place.file)?.isFile() === true) return;
+  throw new BangerError("not-found", `there is no file ${place.file}`, {
+    hint: "a source is a file, or a file://, http:// or https:// URL",
+  });
+}
+
 function placeOf(source: string): Place {
   if (/^https?:\/\//i.test(source) && URL.canParse(source)) {
     const url = new URL(source);

@@ -5,6 +5,7 @@ import { lookThrough } from "../../io/files.ts";
 import type { Context } from "../context.ts";
 import type { BuildKernelInput, BuildPlace } from "./build.ts";
 import { loadRecipe, readConfigFile } from "./configure.ts";
+import { requireSource } from "./mirrored-source.ts";
 import { missingTools } from "./tools.ts";
 
 /** What a build would do. */
@@ -31,6 +32,7 @@ export function planBuild(context: Context, place: BuildPlace, input: BuildKerne
   const { recipe, file } = loadRecipe(input.recipe);
   const { pins, fragments } = configurationOf(recipe, input.arch);
   const { version, mirrored, out, arch } = input;
+  if (mirrored !== undefined) requireSource(mirrored.source);
   const given = input.configs.map((config) => {
     const { sha256 } = readConfigFile(config, "config").input;
     return { config, sha256 };
