@@ -131,6 +131,7 @@ function forRclone(environment: Variables): Variables {
 }
 
 const noConfiguration = /didn't find section in config file|no remote|couldn't find type/i;
+const unusable = /didn't find backend|not a directory|destination is a file/i;
 const noEntry =
   /InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|Unauthorized|Forbidden|NoSuchBucket|permission denied|status code: 40[0134]/i;
 const full = /no space left on device|disk quota exceeded|file too big for remaining disk space/i;
@@ -141,6 +142,11 @@ function refusal(doing: string, stderr: string): BangerError {
   if (noConfiguration.test(reason)) {
     return new BangerError("failed", message, {
       hint: "rclone wants a remote of this name: set RCLONE_CONFIG_R2_TYPE and so on, or RCLONE_REMOTE\nsee docs/kernel-catalog.md, 'What you need'",
+    });
+  }
+  if (unusable.test(stderr)) {
+    return new BangerError("failed", message, {
+      hint: "look at the type of rclone's remote, and at RCLONE_BUCKET: docs/kernel-catalog.md, 'What you need'",
     });
   }
   if (full.test(reason)) {
@@ -156,11 +162,12 @@ function refusal(doing: string, stderr: string): BangerError {
   return new BangerError("network", message, { hint: "run the same command again" });
 }
 
-/** The last line that says what went wrong, without its time. */
+/** The last line that says what went wrong, else the last of all, without its time. */
 function lastWords(stderr: string): string {
   const lines = stderr
     .split("\n")
     .map((line) => line.replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, "").trim())
-    .filter((line) => /^(ERROR|Failed|CRITICAL|Fatal|Error)/i.test(line));
-  return (lines[lines.length - 1] ?? "rclone failed").replace(/^ERROR : /, "");
+    .filter((line) => line !== "" && !line.startsWith("NOTICE: "));
+  const faults = lines.filter((line) => /^(ERROR|Failed|CRITICAL|Fatal|Error)/i.test(line));
+  return (faults.at(-1) ?? lines.at(-1) ?? "rclone failed").replace(/^ERROR : /, "");
 }

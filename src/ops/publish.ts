@@ -4,6 +4,7 @@ import { bundleNames } from "../core/bundle-tree.ts";
 import { type CatalogEntry, fileOfUrl, findEntry, type Sidecar } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { fileDigest } from "../core/manifest.ts";
+import type { Sha256 } from "../core/sha256.ts";
 import { now } from "../io/clock.ts";
 import type { Bucket } from "../io/rclone.ts";
 import { inPrivateFolder } from "../io/private-folder.ts";
@@ -46,6 +47,8 @@ export interface PublishResult {
   readonly entry: CatalogEntry;
   readonly objects: readonly PublishedObject[];
   readonly plan: CatalogPlan;
+  /** Whether people can tell from what the kernel was built, and build it again. */
+  readonly hasProvenance: boolean;
 }
 
 /**
@@ -81,7 +84,7 @@ export async function publish(
     }
     const plan = planPut(readForEdit(catalogFile, input.baseUrl), entry, now());
     writePlan(catalogFile, plan, input.baseUrl);
-    return { entry, objects, plan };
+    return { entry, objects, plan, hasProvenance: provenanceOf(bundle) !== undefined };
   });
 }
 
@@ -108,7 +111,7 @@ export async function planPublish(
       objects.push({ ...object, result: await wouldBe(bucket, object) });
     }
     const plan = planPut(readForEdit(input.catalogFile, input.baseUrl), entry, now());
-    return { entry, objects, plan };
+    return { entry, objects, plan, hasProvenance: provenanceOf(bundle) !== undefined };
   });
 }
 
@@ -170,8 +173,13 @@ async function isPublished(context: Context, sidecar: Sidecar): Promise<boolean>
   }
 }
 
-function sidecarInput(input: PublishInput, { entry, kernel }: InstalledBundle): BuildSidecarInput {
+function provenanceOf({ kernel }: InstalledBundle): Sha256 | undefined {
+  return fileDigest(kernel.manifest, bundleNames.provenance);
+}
+
+function sidecarInput(input: PublishInput, bundle: InstalledBundle): BuildSidecarInput {
   const { cache, baseUrl, publisher, out: folder } = input;
-  const provenanceSha256 = fileDigest(kernel.manifest, bundleNames.provenance);
+  const { entry } = bundle;
+  const provenanceSha256 = provenanceOf(bundle);
   return { entry, provenanceSha256, folder, cache, baseUrl, publisher, publishedAt: now() };
 }

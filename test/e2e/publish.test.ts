@@ -211,6 +211,11 @@ describe("publish", () => {
     const missing = await site.maint(words, { RCLONE_REMOTE: "elsewhere" });
     expect(refusal(missing)).toStartWith("1 failed: cannot ");
     expect(missing.stderr).toContain("hint: rclone wants a remote of this name");
+    const unknown = await site.maint(words, { RCLONE_CONFIG_R2_TYPE: "punched-cards" });
+    expect(refusal(unknown)).toContain("punched-cards");
+    expect(refusal(unknown)).toStartWith("1 failed: cannot ");
+    const file = { RCLONE_CONFIG_R2_TYPE: "local", RCLONE_BUCKET: site.catalog };
+    expect(refusal(await site.maint(words, file))).toStartWith("1 failed: cannot ");
     expect(site.catalogText()).toBe(text);
   });
 

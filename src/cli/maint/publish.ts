@@ -93,9 +93,14 @@ const resultWords = {
 function tellRest(
   app: App,
   { catalogFile, reference }: PublishInput,
-  { objects, plan }: PublishResult,
+  { objects, plan, hasProvenance }: PublishResult,
   dryRun: boolean,
 ): void {
+  if (!hasProvenance) {
+    app.output.warn(
+      `${reference.name} has no provenance.json: nobody can build it again, and push brings no source for it, which its licence asks you to offer`,
+    );
+  }
   for (const { key, sizeBytes, result } of objects) {
     app.output.note(`${key}: ${formatBytes(sizeBytes)}, ${resultWords[result]}`);
   }

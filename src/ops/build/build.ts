@@ -10,7 +10,14 @@ import { type BuildFacts, type BuildInput, formatProvenance } from "../../core/p
 import type { Sha256 } from "../../core/sha256.ts";
 import { copyFile, replaceFolder } from "../../io/build-files.ts";
 import { now } from "../../io/clock.ts";
-import { freeBytes, lookThrough, makeFolder, removeTree, replaceFile } from "../../io/files.ts";
+import {
+  freeBytes,
+  listNames,
+  lookThrough,
+  makeFolder,
+  removeTree,
+  replaceFile,
+} from "../../io/files.ts";
 import { readHead } from "../../io/read-range.ts";
 import { sha256Of } from "../../io/hash.ts";
 import { cpuCount, hostName } from "../../io/host.ts";
@@ -78,6 +85,7 @@ export async function buildKernel(
   const { line } = loaded.recipe;
   const startedAt = now();
   if (input.mirrored !== undefined) requireSource(input.mirrored.source);
+  requireOutput(input.out);
   makeFolder(place.cache);
   requireSpace(place.cache);
   const wanted = await wantedConfiguration(context, place.cache, loaded, input.arch, input.configs);
@@ -192,12 +200,21 @@ export async function compile(
     replaceFile(path.join(folder, bundleNames.provenance), provenance);
     done = { facts, provenance };
   });
-  if (foreign.length > 0 || done === undefined) {
-    throw new BangerError("refused", `${out} holds what no build wrote: ${foreign.join(", ")}`, {
-      hint: "name an empty folder, or one of an earlier build: --out DIR",
-    });
-  }
+  if (foreign.length > 0 || done === undefined) throw foreignOutput(out, foreign);
   return done;
+}
+
+/** Makes sure that a build may replace a folder. @throws {BangerError} `refused`, `io` */
+export function requireOutput(out: string): void {
+  const foreign = listNames(out).filter((name) => !isOutput(name));
+  if (foreign.length > 0) throw foreignOutput(out, foreign);
+}
+
+function foreignOutput(out: string, foreign: readonly string[]): BangerError {
+  const some = foreign.slice(0, 3).join(", ") + (foreign.length > 3 ? ", …" : "");
+  return new BangerError("refused", `${out} holds what no build wrote: ${some}`, {
+    hint: "name an empty folder, or one of an earlier build: --out DIR",
+  });
 }
 
 function isOutput(name: string): boolean {

@@ -3,7 +3,7 @@ import type { Arch } from "../../core/arch.ts";
 import { configurationOf } from "../../core/recipe.ts";
 import { lookThrough } from "../../io/files.ts";
 import type { Context } from "../context.ts";
-import type { BuildKernelInput, BuildPlace } from "./build.ts";
+import { type BuildKernelInput, type BuildPlace, requireOutput } from "./build.ts";
 import { loadRecipe, readConfigFile } from "./configure.ts";
 import { requireSource } from "./mirrored-source.ts";
 import { missingTools } from "./tools.ts";
@@ -26,13 +26,14 @@ export interface BuildPlan {
 /**
  * Says what {@link buildKernel} would do, without the network and without writing anything.
  *
- * @throws {BangerError} `not-found`, `failed`, `io`, as the recipe deserves.
+ * @throws {BangerError} `not-found`, `refused`, `failed`, `io`, as the recipe deserves.
  */
 export function planBuild(context: Context, place: BuildPlace, input: BuildKernelInput): BuildPlan {
   const { recipe, file } = loadRecipe(input.recipe);
   const { pins, fragments } = configurationOf(recipe, input.arch);
   const { version, mirrored, out, arch } = input;
   if (mirrored !== undefined) requireSource(mirrored.source);
+  requireOutput(out);
   const given = input.configs.map((config) => {
     const { sha256 } = readConfigFile(config, "config").input;
     return { config, sha256 };

@@ -234,3 +234,13 @@ test("a plan says what would be built, and writes nothing", () => {
   expect(plan.configurations.map(({ name }) => name)).toEqual(["pin.config", "ours.config"]);
   expect(existsSync(join(folder, "cache"))).toBe(false);
 });
+
+test("an output folder that holds anything else is refused before anything is done", async () => {
+  const foreign = input("");
+  mkdirSync(foreign.out);
+  writeFileSync(join(foreign.out, "letters.txt"), "mine");
+  const refused = `refused: ${foreign.out} holds what no build wrote: letters.txt`;
+  expect(await outcome(foreign)).toBe(refused);
+  expect(await outcomeOf(async () => planBuild(testContext(), place(), foreign))).toBe(refused);
+  expect(existsSync(join(folder, "cache"))).toBe(false);
+});
