@@ -7,6 +7,8 @@ export interface Part {
   readonly text: string;
   /** Set when the work was done and the answer is bad, as for a damaged kernel. */
   readonly failure?: BangerError | undefined;
+  /** 7 when the question that was asked is answered with no. */
+  readonly exitCode?: 7 | undefined;
 }
 
 /**
@@ -25,12 +27,14 @@ export async function forEachName(
   const parts: Record<string, unknown>[] = [];
   const texts: string[] = [];
   let first: BangerError | undefined;
+  let answer = 0;
   for (const name of names) {
     try {
       const part = await work(name);
       parts.push({ ...part.json, error: part.failure ? errorDocument(part.failure) : null });
       texts.push(part.text);
       first ??= part.failure;
+      answer = part.exitCode ?? answer;
       if (part.failure !== undefined) app.output.error(part.failure.message, part.failure.hint);
     } catch (error) {
       if (!(error instanceof BangerError) || app.context.signal.aborted) throw error;
@@ -42,5 +46,5 @@ export async function forEachName(
   }
   const json = { [key]: parts, ...(first === undefined ? {} : { error: errorDocument(first) }) };
   const text = texts.filter((line) => line !== "").join("\n");
-  return { json, text, exitCode: first?.exitCode ?? 0 };
+  return { json, text, exitCode: first?.exitCode ?? answer };
 }

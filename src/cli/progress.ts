@@ -65,6 +65,11 @@ export class ProgressLine {
       case "damaged":
         this.#output.warn(`${progress.name}: the installed files are damaged; installing it again`);
         return;
+      case "foreign-config":
+        this.#output.note(
+          `${escapeControls(progress.file)} ${progress.version === undefined ? "cannot be read as a configuration" : `is of Linux ${escapeControls(progress.version)}`}, and is passed over`,
+        );
+        return;
       case "left-out":
         this.#output.note(
           `${progress.name}: left out ${progress.paths.join(", ")}: links to where the kernel was built`,

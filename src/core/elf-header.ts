@@ -3,6 +3,17 @@ import type { Arch } from "./arch.ts";
 /** What an ELF file says it is, in our words for `e_type`. */
 export type ElfType = "relocatable" | "executable" | "shared" | "core" | "other";
 
+/** Some bytes of an ELF file that a program header tells of. */
+export interface ElfSegment {
+  /** Where its bytes are in the file. */
+  readonly offset: number;
+  /** `p_paddr`: where in physical memory they go; exact below 2^53. */
+  readonly physicalAddress: number;
+  readonly fileBytes: number;
+  /** What it takes there; more than `fileBytes` when zeros follow. */
+  readonly memoryBytes: number;
+}
+
 /**
  * The facts about an ELF file that decide whether Firecracker can boot it. Fields that need the
  * program headers are only filled in for 64-bit little-endian files.
@@ -22,8 +33,10 @@ export interface ElfImage {
   readonly type: ElfType;
   /** `e_entry`; exact below 2^53. */
   readonly entry: number;
-  /** How many `PT_LOAD` headers have bytes in the file. */
-  readonly loadSegments: number;
+  /** The `PT_LOAD` headers that have bytes in the file. */
+  readonly loads: readonly ElfSegment[];
+  /** The `PT_NOTE` headers that have bytes in the file. */
+  readonly notes: readonly ElfSegment[];
   /** It has a `PT_INTERP` or `PT_TLS` header: a program for an operating system, never a kernel. */
   readonly userland: boolean;
   /** What is wrong with the program headers, as the end of "its program headers …". */
@@ -38,6 +51,7 @@ const headerBytes = 64;
 const programHeaderBytes = 56;
 const loadSegment = 1;
 const interpreterSegment = 3;
+const noteSegment = 4;
 const threadLocalSegment = 7;
 
 const types: ReadonlyMap<number, ElfType> = new Map([
@@ -87,7 +101,8 @@ export function readElf(head: Uint8Array, sizeBytes: number): ElfImage {
   const u64 = (at: number): number => Number(view.getBigUint64(at, true));
   const identity = readIdentity(head, view);
   let entry = 0;
-  let loadSegments = 0;
+  const loads: ElfSegment[] = [];
+  const notes: ElfSegment[] = [];
   let userland = false;
   let headerFault: string | undefined;
   let neededBytes = headerBytes;
@@ -116,10 +131,17 @@ export function readElf(head: Uint8Array, sizeBytes: number): ElfImage {
     } else {
       for (let at = start; at < end; at += programHeaderBytes) {
         const type = view.getUint32(at, true);
-        const inFileBytes = u64(at + 32);
         if (type === interpreterSegment || type === threadLocalSegment) userland = true;
-        if (type === loadSegment && inFileBytes > 0) loadSegments++;
-        if (inFileBytes > 0) neededBytes = Math.max(neededBytes, u64(at + 8) + inFileBytes);
+        const segment: ElfSegment = {
+          offset: u64(at + 8),
+          physicalAddress: u64(at + 24),
+          fileBytes: u64(at + 32),
+          memoryBytes: u64(at + 40),
+        };
+        if (segment.fileBytes === 0) continue;
+        if (type === loadSegment) loads.push(segment);
+        if (type === noteSegment) notes.push(segment);
+        neededBytes = Math.max(neededBytes, segment.offset + segment.fileBytes);
       }
     }
   }
@@ -128,7 +150,8 @@ export function readElf(head: Uint8Array, sizeBytes: number): ElfImage {
     kind: "elf",
     ...identity,
     entry,
-    loadSegments,
+    loads,
+    notes,
     userland,
     headerFault,
     neededBytes,

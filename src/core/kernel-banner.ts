@@ -1,3 +1,5 @@
+import { Needle } from "./needle.ts";
+
 /** What a kernel says about itself. */
 export interface Banner {
   /** The whole banner without its newline, at most 1,024 characters, each one printable ASCII. */
@@ -8,41 +10,10 @@ export interface Banner {
   readonly version: string;
 }
 
-const needle: readonly number[] = Array.from("Linux version ", (letter) => letter.charCodeAt(0));
-const last = needle.length - 1;
+const needle = new Needle("Linux version ");
 const maxTextBytes = 1024;
 const maxReleaseBytes = 64;
 const pattern = /^(\d{1,5}(?:\.\d{1,5}){1,2})(?!\d)/;
-
-// How far the window may move when it ends in a byte (Horspool): one byte in ten is looked at, and
-// unlike a search for one byte it has no input on which it is slow.
-const skips: Uint8Array = new Uint8Array(256).fill(needle.length);
-for (const [index, byte] of needle.slice(0, last).entries()) skips[byte] = last - index;
-
-/** The first place at or after `from` where the needle is whole, or -1. */
-function indexOfNeedle(bytes: Uint8Array, from: number): number {
-  let end = from + last;
-  while (end < bytes.length) {
-    const byte = bytes[end] ?? 0;
-    if (byte === 0x20) {
-      let index = last - 1;
-      while (index >= 0 && bytes[end - last + index] === needle[index]) index--;
-      if (index < 0) return end - last;
-    }
-    end += skips[byte] ?? 1;
-  }
-  return -1;
-}
-
-/** Where a needle begins that the end of `bytes` cuts, or `bytes.length`. */
-function indexOfCutNeedle(bytes: Uint8Array, from: number): number {
-  for (let start = Math.max(from, bytes.length - last); start < bytes.length; start++) {
-    let index = 0;
-    while (start + index < bytes.length && bytes[start + index] === needle[index]) index++;
-    if (start + index === bytes.length) return start;
-  }
-  return bytes.length;
-}
 
 function isPrintable(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x20 && byte < 0x7f;
@@ -115,7 +86,7 @@ export class BannerSearch {
    * goes on, `text` may still grow; the release and the version do not.
    */
   get found(): Banner | undefined {
-    if (this.#found !== undefined || indexOfNeedle(this.#rest, 0) !== 0) return this.#found;
+    if (this.#found !== undefined || needle.indexIn(this.#rest, 0) !== 0) return this.#found;
     const banner = readBanner(this.#rest, 0);
     return banner === "cut" ? undefined : banner;
   }
@@ -128,8 +99,8 @@ export class BannerSearch {
   #scan(bytes: Uint8Array, limit: number): number {
     let from = 0;
     for (;;) {
-      const start = indexOfNeedle(bytes, from);
-      if (start < 0) return Math.min(limit, indexOfCutNeedle(bytes, from));
+      const start = needle.indexIn(bytes, from);
+      if (start < 0) return Math.min(limit, needle.cutIndexIn(bytes, from));
       if (start >= limit) return limit;
       const banner = readBanner(bytes, start);
       if (banner === "cut") return start;
@@ -142,4 +113,35 @@ export class BannerSearch {
       from = start + 1;
     }
   }
+}
+
+/** Who built a kernel, with what and when, as its banner says. */
+export interface BannerParts {
+  /** Like `banger@banger`. */
+  readonly builder: string;
+  /** Like `gcc (Debian 12.2.0-14) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40`. */
+  readonly compiler: string;
+  /** Like `#1 SMP PREEMPT_DYNAMIC Fri Nov 13 00:00:00 UTC 2026`. */
+  readonly build: string;
+}
+
+/** Takes a banner apart; undefined when it has another form. */
+export function bannerParts({ text, release }: Banner): BannerParts | undefined {
+  const rest = text.slice(`Linux version ${release} `.length);
+  const builder = bracketed(rest);
+  const compiler = bracketed(rest.slice(builder.length + 3));
+  const build = rest.slice(builder.length + compiler.length + 6);
+  if (builder === "" || compiler === "" || build === "") return undefined;
+  return { builder, compiler, build };
+}
+
+/** What stands in the brackets that `text` begins with; empty when there are none, or they do not close. */
+function bracketed(text: string): string {
+  let depth = 0;
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] === "(") depth++;
+    if (text[index] === ")") depth--;
+    if (depth === 0) return text.slice(1, Math.max(1, index));
+  }
+  return "";
 }

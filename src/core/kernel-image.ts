@@ -145,27 +145,16 @@ const fromBuild: Readonly<Record<Arch, string>> = {
   arm64: "use arch/arm64/boot/Image from the kernel's build folder",
 };
 
-const unwrap: Readonly<Record<Compression, { readonly command: string; readonly ends: RegExp }>> = {
-  gzip: { command: "gunzip", ends: /\.gz$/ },
-  xz: { command: "xz -d", ends: /\.xz$/ },
-  zstd: { command: "zstd -d", ends: /\.zstd?$/ },
-  bzip2: { command: "bzip2 -d", ends: /\.bz2$/ },
-  lz4: { command: "lz4 -d", ends: /\.lz4$/ },
-  lzma: { command: "xz --format=lzma -d", ends: /\.lzma$/ },
-  lzo: { command: "lzop -d", ends: /\.lzo$/ },
-};
-
-/** `text` as one word of a POSIX shell. */
-function shellWord(text: string): string {
+/** A path as one word of a POSIX shell, and no flag. */
+function shellWord(path: string): string {
+  const text = path.startsWith("-") ? `./${path}` : path;
   return /^[\w./+:@%,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** The command that unwraps `path` beside itself; never a redirection onto the file it reads. */
-function unwrapCommand(format: Compression, path: string): string {
-  const { command, ends } = unwrap[format];
-  const bare = path.replace(ends, "");
-  const target = bare === path || /(?:^|\/)$/.test(bare) ? `${path}.unpacked` : bare;
-  return `run: ${command} < ${shellWord(path)} > ${shellWord(target)}`;
+/** The command that gets the kernel out of `path`; never onto the file that it reads. */
+function extractCommand(path: string): string {
+  const target = /(?:^|\/)vmlinux$/.test(path) ? "vmlinux.extracted" : "vmlinux";
+  return `to get the kernel out of it: banger kernel extract ${shellWord(path)} -o ${target}`;
 }
 
 const textKinds = {
@@ -204,16 +193,13 @@ export function requireBootable(kind: ImageKind, arch: Arch, path: string): void
       return;
     case "bzimage":
       if (arch !== "x86_64") refuse("an x86 bzImage");
-      refuse(
-        "a compressed bzImage",
-        `${fromBuild.x86_64}\nor run, from the kernel's source: scripts/extract-vmlinux ${shellWord(path)} > ${/(?:^|\/)vmlinux$/.test(path) ? "vmlinux.unpacked" : "vmlinux"}`,
-      );
+      refuse("a compressed bzImage", extractCommand(path));
       return;
     case "efi-zboot":
-      refuse("a compressed EFI program (vmlinuz.efi)");
+      refuse("a compressed EFI program (vmlinuz.efi)", extractCommand(path));
       return;
     case "compressed":
-      refuse(`${kind.format}-compressed`, unwrapCommand(kind.format, path));
+      refuse(`${kind.format}-compressed`, extractCommand(path));
       return;
     case "archive":
       refuse(`a ${kind.format} archive`, "unpack it and use the kernel inside");
@@ -237,6 +223,11 @@ export function requireBootable(kind: ImageKind, arch: Arch, path: string): void
       return;
   }
 }
+
+/** Below it Firecracker keeps its own tables: `HIMEM_START`. */
+const highMemory = 0x10_0000;
+/** Where the memory of a guest has its first gap: `FIRST_ADDR_PAST_32BITS - MEM_32BIT_GAP_SIZE`. */
+const memoryGap = 0xc000_0000;
 
 function requireBootableElf(
   elf: ElfImage,
@@ -263,7 +254,13 @@ function requireBootableElf(
   if (elf.headerFault !== undefined) {
     refuse(`an ELF file whose program headers ${elf.headerFault}`);
   }
-  if (elf.loadSegments === 0) refuse("an ELF file with nothing to load");
+  if (elf.loads.length === 0) refuse("an ELF file with nothing to load");
+  if (elf.entry < highMemory) {
+    refuse(`an ELF file that starts at 0x${elf.entry.toString(16)}, below the first MiB`);
+  }
+  if (elf.loads.some((load) => load.physicalAddress + load.memoryBytes > memoryGap)) {
+    refuse("an ELF file that is loaded beyond the first 3 GiB of memory");
+  }
 }
 
 function requireWhole(file: { neededBytes: number; sizeBytes: number }, path: string): void {

@@ -16,3 +16,13 @@ export function formatBytes(sizeBytes: number): string {
   const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
   return `${value.toFixed(digits)} ${units[unit]}`;
 }
+
+/**
+ * Memory in the unit that Firecracker counts in, rounded up.
+ *
+ * @example
+ * formatMib(52_000_000); // "50 MiB"
+ */
+export function formatMib(sizeBytes: number): string {
+  return `${Math.ceil(sizeBytes / 2 ** 20)} MiB`;
+}

@@ -59,6 +59,16 @@ export function copyFile(from: string, to: string): void {
   });
 }
 
+/** Writes a new file, which appears whole or not at all. @throws as {@link copyTree} */
+export function writeChunks(chunks: Iterable<Uint8Array>, to: string): void {
+  const beside = prepareCopy(to);
+  appear(beside, to, () => {
+    writeNew(beside, to, (write) => {
+      for (const chunk of chunks) write(chunk);
+    });
+  });
+}
+
 /** @returns the temporary path next to `to`. */
 function prepareCopy(to: string): string {
   const folder = path.dirname(path.resolve(to));
@@ -91,10 +101,21 @@ function appear(beside: string, to: string, write: () => void): void {
 }
 
 function copyBytes(from: string, to: string): void {
-  guard(`cannot write ${to}`, () => {
-    const descriptor = fs.openSync(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode);
+  writeNew(to, to, (write) => {
+    readChunks(from, write);
+  });
+}
+
+/** @param label how the error calls the file. */
+function writeNew(
+  file: string,
+  label: string,
+  fill: (write: (chunk: Uint8Array) => void) => void,
+): void {
+  guard(`cannot write ${label}`, () => {
+    const descriptor = fs.openSync(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode);
     try {
-      readChunks(from, (chunk) => {
+      fill((chunk) => {
         writeAll(descriptor, chunk);
       });
       fs.fsyncSync(descriptor);

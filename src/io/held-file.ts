@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Sha256 } from "../core/sha256.ts";
 import { errnoOf, fileError, guard, randomName } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
+import { fill } from "./read-range.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
 const chunkBytes = 1 << 20;
@@ -53,26 +54,36 @@ export class HeldFile implements Disposable {
 
   /** Up to `length` bytes of the start. @throws `io` */
   head(length: number): Uint8Array {
+    return this.range(0, length);
+  }
+
+  /** `length` bytes from `offset` on; fewer when it ends. @throws `io` */
+  range(offset: number, length: number): Uint8Array {
     const buffer = new Uint8Array(length);
-    const count = guard("cannot read a file", () =>
-      fs.readSync(this.descriptor, buffer, 0, length, 0),
-    );
+    const count = guard("cannot read a file", () => fill(this.descriptor, buffer, offset));
     return buffer.subarray(0, count);
+  }
+
+  /** The first `sizeBytes` bytes in order; a chunk is good until the next. @throws `io` */
+  *chunks(sizeBytes: number): Generator<Uint8Array, void> {
+    const buffer = Buffer.allocUnsafe(chunkBytes);
+    for (let position = 0; position < sizeBytes;) {
+      const at = position;
+      const wantedBytes = Math.min(chunkBytes, sizeBytes - position);
+      const count = guard("cannot read a file", () =>
+        fs.readSync(this.descriptor, buffer, 0, wantedBytes, at),
+      );
+      if (count === 0) return;
+      yield buffer.subarray(0, count);
+      position += count;
+    }
   }
 
   /** Of the whole file. @throws `io` */
   digest(): Sha256 {
     const hash = new Sha256Hash();
-    const buffer = Buffer.allocUnsafe(chunkBytes);
-    for (let position = 0; ;) {
-      const at = position;
-      const count = guard("cannot read a file", () =>
-        fs.readSync(this.descriptor, buffer, 0, chunkBytes, at),
-      );
-      if (count === 0) return hash.digest();
-      hash.update(buffer.subarray(0, count));
-      position += count;
-    }
+    for (const chunk of this.chunks(Infinity)) hash.update(chunk);
+    return hash.digest();
   }
 
   [Symbol.dispose](): void {

@@ -54,6 +54,13 @@ export type Progress =
   | { readonly kind: "step"; readonly name: string; readonly text: string }
   /** What a program that runs for long has just said. */
   | { readonly kind: "line"; readonly name: string; readonly text: string }
+  /** A configuration beside a kernel is not of that kernel. */
+  | {
+      readonly kind: "foreign-config";
+      readonly file: string;
+      /** As it says; undefined when it does not. */
+      readonly version: string | undefined;
+    }
   | { readonly kind: "left-out"; readonly name: KernelName; readonly paths: readonly string[] };
 
 /** All that an operation may use of the world around it. */

@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 
@@ -23,12 +22,6 @@ import {
 
 const vmlinux = join(import.meta.dir, "../../../shared/kernels/generic-6.12/vmlinux");
 const encoder = new TextEncoder();
-let folder = "";
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "banger-image-"));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function refusal(
   file: Uint8Array | ImageKind,
@@ -127,8 +120,7 @@ describe("requireBootable", () => {
     expect(error.message).toBe(
       "/boot/my kernel is a compressed bzImage, not an uncompressed x86_64 vmlinux",
     );
-    expect(error.hint).toContain("scripts/extract-vmlinux '/boot/my kernel' > vmlinux");
-    expect(refusal(makeBzImage(), "x86_64", "vmlinux").hint).toEndWith("> vmlinux.unpacked");
+    expect(error.hint).toEndWith("banger kernel extract '/boot/my kernel' -o vmlinux");
     expect(refusal(makeBzImage(), "arm64").message).toContain("x86 bzImage");
   });
 
@@ -157,13 +149,26 @@ describe("requireBootable", () => {
   });
 
   test.each<[string, string]>([
-    ["a/vmlinux.gz", "run: gunzip < a/vmlinux.gz > a/vmlinux"],
-    ["vmlinux", "run: gunzip < vmlinux > vmlinux.unpacked"],
-    ["a/.gz", "run: gunzip < a/.gz > a/.gz.unpacked"],
-    ["it's.gz", String.raw`run: gunzip < 'it'\''s.gz' > 'it'\''s'`],
-    ["-k.gz", "run: gunzip < -k.gz > -k"],
-  ])("never tells to unwrap %j onto itself", (path, hint) => {
-    expect(refusal(new Uint8Array([0x1f, 0x8b, 8, 0]), "x86_64", path).hint).toBe(hint);
+    ["a/vmlinux.gz", "a/vmlinux.gz -o vmlinux"],
+    ["vmlinux", "vmlinux -o vmlinux.extracted"],
+    ["a/vmlinux", "a/vmlinux -o vmlinux.extracted"],
+    ["it's.gz", String.raw`'it'\''s.gz' -o vmlinux`],
+    ["-k.gz", "./-k.gz -o vmlinux"],
+  ])("tells how to unwrap %j, and never onto itself", (path, words) => {
+    const { hint } = refusal(new Uint8Array([0x1f, 0x8b, 8, 0]), "x86_64", path);
+    expect(hint).toBe(`to get the kernel out of it: banger kernel extract ${words}`);
+  });
+
+  test("refuses a kernel that starts or is loaded where Firecracker has no memory for it", () => {
+    const low = makeElf();
+    new DataView(low.buffer).setBigUint64(24, 0xf_ffffn, true);
+    expect(refusal(low).message).toContain("starts at 0xfffff, below the first MiB");
+    const high = makeElf();
+    new DataView(high.buffer).setBigUint64(64 + 24, 0xc000_0000n, true);
+    new DataView(high.buffer).setBigUint64(64 + 40, 1n, true);
+    expect(refusal(high).message).toContain("beyond the first 3 GiB");
+    new DataView(high.buffer).setBigUint64(64 + 24, 0xbfff_ffffn, true);
+    requireBootable(identifyImage(high, high.length), "x86_64", "k");
   });
 });
 
@@ -181,18 +186,11 @@ const wrappers: readonly (readonly [Compression, readonly string[]])[] = [
 describe("identifyImage", () => {
   for (const [format, command] of wrappers) {
     test.skipIf(Bun.which(command[0] ?? "") === null)(
-      `knows what ${command.join(" ")} wrote, and the hint unwraps it`,
+      `knows what ${command.join(" ")} wrote`,
       () => {
-        const file = makeElf();
-        const packed = Bun.spawnSync([...command], { stdin: file });
+        const packed = Bun.spawnSync([...command], { stdin: makeElf() });
         const bytes = new Uint8Array(packed.stdout);
         expect(identifyImage(bytes, bytes.length)).toEqual({ kind: "compressed", format });
-        const path = join(folder, `a wrapped ${format}`);
-        writeFileSync(path, bytes);
-        const hint = refusal(bytes, "x86_64", path).hint ?? "";
-        const run = Bun.spawnSync(["sh", "-c", hint.replace(/^run: /, "")]);
-        expect(run.stderr.toString()).toBe("");
-        expect(new Uint8Array(readFileSync(`${path}.unpacked`))).toEqual(file);
       },
     );
   }
@@ -228,7 +226,7 @@ describe("identifyImage", () => {
       endian: "little",
       type: "executable",
       entry: 0x1000123,
-      loadSegments: 4,
+      notes: [{ offset: expect.any(Number), fileBytes: expect.any(Number) }],
       userland: false,
       headerFault: undefined,
       neededBytes: sizeBytes,

@@ -67,6 +67,8 @@ describe("in a bare bash, TAB", () => {
     ["banger kernel show debian", ["debian-6.1"]],
     ["banger kernel rm debian-6.1 gen", ["generic-6.12"]],
     ["banger kernel verify ", ["generic-6.12", "debian-6.1"]],
+    ["banger kernel check gen", ["generic-6.12"]],
+    ["banger kernel diff debian-6.1 gen", ["generic-6.12"]],
     ["banger image show ", ["webserver"]],
     ["banger image config we", ["webserver"]],
     ["banger image register --kernel-ref gen", ["generic-6.12"]],

@@ -3,109 +3,19 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { BangerError, type ErrorCode } from "../../src/core/errors.ts";
 import { formatProvenance } from "../../src/core/provenance.ts";
 import { documentOf, textAt, valueAt } from "../support/answers.ts";
 import { buildFacts } from "../support/build-facts.ts";
+import {
+  commandsWithKeys,
+  errorKeys,
+  keysOf,
+  problems,
+  rowsOf,
+} from "../support/documented-json.ts";
 import { type ChildResult, Sandbox, smallKernel } from "../support/sandbox.ts";
-
-const documentation = readFileSync(join(import.meta.dir, "../../docs/formats/cli.md"), "utf8");
-
-interface Key {
-  readonly place: string;
-  readonly types: readonly string[];
-  readonly optional: boolean;
-}
-
-/** The rows of the table whose first column is called `column`, in the section under `heading`. */
-function rowsOf(heading: string, column: string): readonly (readonly string[])[] {
-  const section =
-    documentation.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? "";
-  const lines = section.split("\n");
-  const start = lines.findIndex((line) => line.startsWith(`| ${column} |`));
-  if (start === -1) throw new Error(`docs/formats/cli.md has no table of ${column} in ${heading}`);
-  const end = lines.findIndex((line, index) => index > start && !line.startsWith("|"));
-  return lines.slice(start + 2, end).map((line) => line.split("|").map((cell) => cell.trim()));
-}
-
-function keysOf(heading: string): readonly Key[] {
-  return rowsOf(heading, "key").map(([, place = "", type = ""]) => ({
-    place: place.replaceAll("`", ""),
-    types: type.replace(", optional", "").split(" or "),
-    optional: type.endsWith(", optional"),
-  }));
-}
-
-const errorKeys = keysOf("Error document");
-
-const isText: Readonly<Record<string, RegExp>> = {
-  text: /[^]/,
-  path: /^\/[^\0]*$/,
-  time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
-  sha256: /^[0-9a-f]{64}$/,
-  version: /^\d+\.\d+(\.\d+)?(-[\w.+~-]+)?$/,
-  arch: /^(x86_64|arm64)$/,
-};
-
-function isOfType(value: unknown, type: string): boolean {
-  if (type === "null") return value === null;
-  if (type === "boolean") return typeof value === "boolean";
-  if (type === "integer") return Number.isSafeInteger(value) && Number(value) >= 0;
-  if (type === "list") return Array.isArray(value);
-  if (type === "object") return isObject(value);
-  if (typeof value !== "string") return false;
-  if (type.startsWith("text: ")) return type.slice(6).split(", ").includes(value);
-  return isText[type]?.test(value) === true;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** How a document differs from its table; also notes in `seen` which keys it has. */
-function* problems(
-  value: unknown,
-  keys: readonly Key[],
-  seen: Set<string>,
-  at = "",
-): Generator<string, void> {
-  if (!isObject(value)) {
-    yield `${at} is no object`;
-    return;
-  }
-  const children = keys.filter((key) => {
-    const rest = key.place.startsWith(at) ? key.place.slice(at.length) : ".";
-    return /^[^.[]+$/.test(rest);
-  });
-  const names = children.map((key) => key.place.slice(at.length));
-  // A name of several that could not be done has only itself and its error.
-  const isFailedName = at.endsWith("[].") && names.includes("error") && isObject(value["error"]);
-  if (isFailedName && Object.keys(value).join() === "name,error") {
-    yield* problems({ error: value["error"] }, errorKeys, new Set());
-    return;
-  }
-  for (const name of Object.keys(value)) if (!names.includes(name)) yield `${at}${name} is unknown`;
-  for (const { place, types, optional } of children) {
-    const inner = value[place.slice(at.length)];
-    if (inner === undefined) {
-      if (!optional) yield `${place} is missing`;
-      continue;
-    }
-    seen.add(place);
-    if (!types.some((type) => isOfType(inner, type))) {
-      yield `${place} is ${JSON.stringify(inner)}, expected ${types.join(" or ")}`;
-    }
-    const hasOwnKeys = (prefix: string): boolean =>
-      keys.some((key) => key.place.startsWith(prefix));
-    if (place.endsWith("error") && isObject(inner) && keys !== errorKeys) {
-      yield* problems({ error: inner }, errorKeys, new Set());
-    } else if (isObject(inner) && hasOwnKeys(`${place}.`)) {
-      yield* problems(inner, keys, seen, `${place}.`);
-    } else if (Array.isArray(inner) && hasOwnKeys(`${place}[].`)) {
-      for (const element of inner) yield* problems(element, keys, seen, `${place}[].`);
-    }
-  }
-}
 
 const seenKeys = new Map<string, Set<string>>();
 
@@ -207,6 +117,27 @@ describe("with --json", () => {
     check("kernel verify", await run("kernel", "verify"), 4);
   });
 
+  test("kernel check, diff and extract print theirs", async () => {
+    const config = "# Linux/x86 6.12.1 Kernel Configuration\nCONFIG_A=y\nCONFIG_B=1\n";
+    const bare = join(sandbox.work, "bare-vmlinux");
+    writeFileSync(bare, smallKernel());
+    writeFileSync(join(sandbox.work, "vmlinux-a"), smallKernel({ config }));
+    writeFileSync(
+      join(sandbox.work, "vmlinux-b"),
+      smallKernel({ config: "CONFIG_B=2\nCONFIG_INITRD_ROOT=y\nCONFIG_VIRTIO_BLK=y\n" }),
+    );
+    const bootable = ["VIRTIO_BLK", "VIRTIO_MMIO", "EXT4_FS", "ACPI", "PCI", "KVM_GUEST"];
+    const good = smallKernel({ config: bootable.map((name) => `CONFIG_${name}=y\n`).join("") });
+    writeFileSync(join(sandbox.work, "vmlinux-c"), good);
+    check("kernel check", await run("kernel", "check", bare), 7);
+    check("kernel check", await run("kernel", "check", "vmlinux-c", "--needs", "xfs"), 7);
+    check("kernel check", await run("kernel", "check", "vmlinux-c", "gone"), 3);
+    check("kernel diff", await run("kernel", "diff", "vmlinux-a", "vmlinux-b"));
+    check("kernel diff", await run("kernel", "diff", bare, "vmlinux-b"));
+    writeFileSync(join(sandbox.work, "wrapped.gz"), gzipSync(smallKernel()));
+    check("kernel extract", await run("kernel", "extract", "wrapped.gz", "-o", "extracted"));
+  });
+
   test("kernel list prints its documents, also of a kernel without a manifest", async () => {
     check("kernel list", await run("kernel", "list"));
     rmSync(join(sandbox.state, "kernels/mine-1.0/manifest.json"));
@@ -240,8 +171,7 @@ describe("with --json", () => {
   });
 
   test("every key and every command of docs/formats/cli.md was met", () => {
-    const commands = [...documentation.matchAll(/^## `banger (.*)`$/gm)].map((match) => match[1]);
-    expect([...seenKeys.keys()].sort()).toEqual(commands.map(String).sort());
+    expect([...seenKeys.keys()].sort()).toEqual(commandsWithKeys.toSorted());
     for (const [command, seen] of seenKeys) {
       const places = keysOf(`\`banger ${command}\``).map((key) => key.place);
       expect([command, ...places.filter((place) => !seen.has(place))]).toEqual([command]);

@@ -15,8 +15,8 @@ beforeAll(async () => {
 afterAll(() => sandbox.dispose());
 
 const commands = `
-kernel list, kernel outdated, kernel pull, kernel show, kernel path, kernel verify, kernel import,
-kernel export, kernel rollback, kernel rm, kernel gc, image register, image list, image show,
+kernel list, kernel outdated, kernel pull, kernel show, kernel path, kernel verify,
+kernel check, kernel diff, kernel extract, kernel import, kernel export, kernel rollback, kernel rm, kernel gc, image register, image list, image show,
 image rm, image config, doctor, completion, kernel, image
 `
   .trim()
@@ -173,7 +173,9 @@ describe("the global flags", () => {
   test("--version prints version, commit and date of the catalog, on one line", async () => {
     for (const flag of ["--version", "-V"]) {
       const { stdout } = requireExit(await sandbox.banger([flag]));
-      expect(stdout).toMatch(/^banger \d+\.\d+\.\d+ \(\w+\), catalog \d+ of \d{4}-\d\d-\d\d\n$/);
+      expect(stdout).toMatch(
+        /^banger \d+\.\d+\.\d+ \(\w+(?:-dirty)?\), catalog \d+ of \d{4}-\d\d-\d\d\n$/,
+      );
     }
   });
 });

@@ -68,11 +68,31 @@ export function makeArm64Image(
   return file;
 }
 
-/** The setup header of an x86 bzImage, and nothing behind it. */
-export function makeBzImage(): Uint8Array<ArrayBuffer> {
-  const file = new Uint8Array(0x1000);
+/** An x86 bzImage with a setup header and a payload. */
+export function makeBzImage(payload: Uint8Array = new Uint8Array(16)): Uint8Array<ArrayBuffer> {
+  const setupBytes = 0x400;
+  const offset = 0x300;
+  const file = new Uint8Array(setupBytes + offset + payload.length);
+  const view = new DataView(file.buffer);
   file.set(encoder.encode("MZ"));
+  view.setUint8(0x1f1, setupBytes / 512 - 1);
   file.set([0x55, 0xaa], 0x1fe);
   file.set(encoder.encode("HdrS"), 0x202);
+  view.setUint16(0x206, 0x20f, true);
+  view.setUint32(0x248, offset, true);
+  view.setUint32(0x24c, payload.length, true);
+  file.set(payload, setupBytes + offset);
+  return file;
+}
+
+/** A `vmlinuz.efi`: the header of CONFIG_EFI_ZBOOT, and a payload. */
+export function makeEfiZboot(payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const offset = 0x200;
+  const file = new Uint8Array(offset + payload.length);
+  const view = new DataView(file.buffer);
+  file.set(encoder.encode("MZ\0\0zimg"));
+  view.setUint32(8, offset, true);
+  view.setUint32(12, payload.length, true);
+  file.set(payload, offset);
   return file;
 }

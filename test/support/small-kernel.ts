@@ -1,5 +1,6 @@
 /** Kernel images that are small, valid and not bootable. */
 import { createCipheriv, createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 
 export interface SmallKernelOptions {
   readonly arch?: "x86_64" | "arm64";
@@ -9,6 +10,8 @@ export interface SmallKernelOptions {
   readonly seed?: string | number;
   /** Default 65,536; at least 8,192. The bytes do not compress. */
   readonly sizeBytes?: number;
+  /** The configuration to embed, as CONFIG_IKCONFIG does. Default: none. */
+  readonly config?: string;
 }
 
 const headerBytes = 0x1000;
@@ -33,6 +36,12 @@ export function smallKernel(options: SmallKernelOptions = {}): Uint8Array<ArrayB
   }
   const banner = `Linux version ${version} (banger@test) (gcc (Debian) 12.2.0, GNU ld 2.40) #1 SMP PREEMPT_DYNAMIC seed ${seed}\n\0`;
   bytes.set(new TextEncoder().encode(banner), headerBytes);
+  if (options.config !== undefined) {
+    const marked = ["IKCFG_ST", gzipSync(options.config), "IKCFG_ED"].map((part) =>
+      Buffer.from(part),
+    );
+    bytes.set(Buffer.concat(marked), headerBytes + 0x400);
+  }
   return bytes;
 }
 

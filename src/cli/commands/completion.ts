@@ -62,8 +62,8 @@ export async function complete(
           : path.startsWith("image ")
             ? images
             : undefined;
-    const argument = command.arguments.get("name");
-    if (argument !== undefined && names !== undefined) {
+    for (const [word, argument] of command.arguments) {
+      if (names === undefined || !nameArguments.has(word)) continue;
       argument.handler = (offer) => {
         for (const name of namesOrNone(names)) offer(name, "");
       };
@@ -77,6 +77,9 @@ export async function complete(
   }
   root.parse([...words]);
 }
+
+/** Arguments that are the name of something, or may be. */
+const nameArguments: ReadonlySet<string> = new Set(["name", "name|file", "a", "b"]);
 
 /** A shell that completes must never see an error. */
 function namesOrNone(names: () => string[]): string[] {

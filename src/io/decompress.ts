@@ -1,0 +1,131 @@
+import * as fs from "node:fs";
+import type { Compression } from "../core/kernel-image.ts";
+import { BangerError } from "../core/errors.ts";
+import { cleaned, runChild } from "./child.ts";
+import type { Variables } from "./environment.ts";
+import { guard } from "./files.ts";
+import { HeldFile } from "./held-file.ts";
+import { writeAll } from "./staged-tree.ts";
+
+/** What undoes a compression that the platform does not know, and the package of Debian that has it. */
+interface Tool {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly package: string;
+}
+
+const tools: Readonly<Record<Exclude<Compression, "gzip" | "zstd">, Tool>> = {
+  xz: { program: "xz", args: ["-dc"], package: "xz-utils" },
+  lzma: { program: "xz", args: ["--format=lzma", "-dc"], package: "xz-utils" },
+  bzip2: { program: "bzip2", args: ["-dc"], package: "bzip2" },
+  lz4: { program: "lz4", args: ["-dc"], package: "lz4" },
+  lzo: { program: "lzop", args: ["-dc"], package: "lzop" },
+};
+
+export interface DecompressOptions {
+  /** On whose filesystem the result lies. */
+  readonly folder: string;
+  /** No more comes out. */
+  readonly maxBytes: number;
+  readonly variables: Variables;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Decompresses a gzip stream that is small.
+ *
+ * @param maxBytes no more comes out.
+ * @returns undefined when it is damaged, cut short, or holds more than `maxBytes`.
+ */
+export function gunzip(bytes: Uint8Array, maxBytes: number): Uint8Array | undefined {
+  return inflated(bytes, "gzip", maxBytes);
+}
+
+/**
+ * Decompresses bytes of any format that a kernel is wrapped in, into a file without a name. The decoders
+ * of the platform do not always notice that the end is missing: look at what came out.
+ *
+ * @throws {BangerError} `wrong-image`, when they are damaged or hold more than `maxBytes`; `failed`, when
+ * the program for the format is not installed; `io`, `no-space`; the signal's reason.
+ */
+export async function decompressBytes(
+  bytes: Uint8Array,
+  format: Compression,
+  options: DecompressOptions,
+): Promise<HeldFile> {
+  const output = HeldFile.nameless(options.folder);
+  try {
+    if (format === "gzip" || format === "zstd") {
+      const inside = inflated(bytes, format, options.maxBytes);
+      if (inside === undefined) throw unsound(format, options.maxBytes);
+      write(output, inside);
+    } else {
+      await runTool(tools[format], format, bytes, output, options);
+    }
+    return output;
+  } catch (error) {
+    output[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function inflated(
+  bytes: Uint8Array,
+  format: "gzip" | "zstd",
+  maxOutputLength: number,
+): Uint8Array | undefined {
+  const zlib = process.getBuiltinModule("node:zlib");
+  try {
+    return format === "gzip"
+      ? zlib.gunzipSync(bytes, { maxOutputLength })
+      : zlib.zstdDecompressSync(bytes, { maxOutputLength });
+  } catch {
+    return undefined;
+  }
+}
+
+async function runTool(
+  tool: Tool,
+  format: Compression,
+  bytes: Uint8Array,
+  output: HeldFile,
+  options: DecompressOptions,
+): Promise<void> {
+  using written = HeldFile.nameless(options.folder);
+  write(written, bytes);
+  using input = HeldFile.again(written.descriptor);
+  const limit = `--fsize=${options.maxBytes}`;
+  const { exitCode, stderr } = await runChild({
+    program: "prlimit",
+    args: [limit, "--", tool.program, ...tool.args],
+    environment: { ...cleaned(options.variables), LC_ALL: "C" },
+    stdin: input.descriptor,
+    stdout: output.descriptor,
+    signal: options.signal,
+  });
+  if (exitCode === 0) return;
+  if (exitCode === 127 || /^prlimit: failed to execute/m.test(stderr)) {
+    throw new BangerError("failed", `there is no program ${tool.program} on this machine`, {
+      hint: `on Debian: apt-get install ${tool.package}`,
+    });
+  }
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+    throw new BangerError("no-space", `cannot write to ${options.folder}: the disk is full`);
+  }
+  throw unsound(format, options.maxBytes);
+}
+
+function unsound(format: Compression, maxBytes: number): BangerError {
+  return new BangerError(
+    "wrong-image",
+    `the ${format} data is damaged, cut short, or holds more than ${maxBytes} bytes`,
+    { hint: "copy or download it again" },
+  );
+}
+
+function write(file: HeldFile, bytes: Uint8Array): void {
+  guard("cannot write a temporary file", () => {
+    writeAll(file.descriptor, bytes);
+    fs.fsyncSync(file.descriptor);
+  });
+}

@@ -1,0 +1,157 @@
+import path from "node:path";
+import type { Arch } from "../core/arch.ts";
+import { BangerError } from "../core/errors.ts";
+import {
+  type Compression,
+  identifyImage,
+  type ImageKind,
+  imageHeadBytes,
+  requireBootable,
+} from "../core/kernel-image.ts";
+import { bzImagePayload, efiZbootPayload, type Payload } from "../core/kernel-payload.ts";
+import { writeChunks } from "../io/copy.ts";
+import { decompressBytes } from "../io/decompress.ts";
+import { lookThrough, realPath } from "../io/files.ts";
+import { HeldFile } from "../io/held-file.ts";
+import type { Context } from "./context.ts";
+
+/** What {@link extractKernel} took out of a file. */
+export interface ExtractedKernel {
+  /** Absolute. */
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly arch: Arch;
+  /** The wrappings, from the outermost on: `gzip`, `bzimage`, … */
+  readonly wrappings: readonly string[];
+}
+
+/** No file that holds a kernel is larger: 256 MiB. */
+const maxWrappedBytes = 2 ** 28;
+/** No kernel that comes out is larger: 512 MiB. */
+const maxKernelBytes = 2 ** 29;
+/** A bzImage in an archive file has three: more is made to waste somebody's time. */
+const maxWrappings = 4;
+
+/**
+ * Unwraps a kernel: bzImage, `vmlinuz.efi`, or a compressed file.
+ *
+ * @param target a file that does not exist yet, or a folder, which gets a `vmlinux`.
+ * @throws {BangerError} `wrong-image`, when there is nothing to unwrap, what is within is damaged or no
+ * kernel; `refused`, when something is there; `not-found`, `failed`, `io`, `no-space`.
+ */
+export async function extractKernel(
+  context: Context,
+  source: string,
+  target: string,
+): Promise<ExtractedKernel> {
+  const resolved = path.resolve(target);
+  const isFolder = lookThrough(resolved)?.isDirectory() === true;
+  const file = isFolder ? path.join(resolved, "vmlinux") : resolved;
+  const wrappings: string[] = [];
+  let held = open(source);
+  try {
+    for (;;) {
+      const image = identifyImage(held.head(imageHeadBytes), held.sizeBytes);
+      if (wrappings.length === 0 && !isWrapped(image)) requireWrapped(image, source);
+      if (!isWrapped(image) || wrappings.length === maxWrappings) {
+        const { arch, sizeBytes } = requireKernel(image, source);
+        writeChunks(held.chunks(sizeBytes), file);
+        return { file, sizeBytes, arch, wrappings };
+      }
+      const { name, bytes, format } = contentOf(held, image, source);
+      wrappings.push(name);
+      const inner = await decompressBytes(bytes, format, {
+        folder: path.dirname(file),
+        maxBytes: maxKernelBytes,
+        variables: context.environment.variables,
+        signal: context.signal,
+      });
+      held[Symbol.dispose]();
+      held = inner;
+    }
+  } finally {
+    held[Symbol.dispose]();
+  }
+}
+
+function open(source: string): HeldFile {
+  const stats = lookThrough(source);
+  if (stats === undefined) throw new BangerError("not-found", `there is no file ${source}`);
+  const held = stats.isFile() ? HeldFile.open(realPath(source)) : undefined;
+  if (held === undefined) throw new BangerError("wrong-image", `${source} is no regular file`);
+  return held;
+}
+
+type Wrapped = Extract<ImageKind, { readonly kind: "bzimage" | "efi-zboot" | "compressed" }>;
+
+function isWrapped(image: ImageKind): image is Wrapped {
+  return ["bzimage", "efi-zboot", "compressed"].includes(image.kind);
+}
+
+function requireWrapped(image: ImageKind, source: string): void {
+  const arch = archOf(image);
+  if (arch !== undefined) {
+    requireBootable(image, arch, source);
+    throw new BangerError("wrong-image", `${source} is a kernel already: nothing to extract`, {
+      hint: `to see what is in it: banger kernel check ${source}`,
+    });
+  }
+  requireBootable(image, "x86_64", source);
+}
+
+function archOf(image: ImageKind): Arch | undefined {
+  if (image.kind === "arm64-image") return "arm64";
+  return image.kind === "elf" ? image.arch : undefined;
+}
+
+/** The kernel that came out, without what follows it: a bzImage has relocations there. */
+function requireKernel(image: ImageKind, source: string): { arch: Arch; sizeBytes: number } {
+  const arch = archOf(image) ?? "x86_64";
+  requireBootable(image, arch, `what is in ${source}`);
+  if (image.kind === "elf") return { arch, sizeBytes: image.neededBytes };
+  if (image.kind === "arm64-image") return { arch, sizeBytes: image.sizeBytes };
+  throw new Error(`${image.kind} is not bootable`);
+}
+
+interface Content {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly format: Compression;
+}
+
+function contentOf(held: HeldFile, image: Wrapped, source: string): Content {
+  const { sizeBytes } = held;
+  if (sizeBytes > maxWrappedBytes) {
+    throw new BangerError("wrong-image", `${source} is too large for a kernel: ${sizeBytes} bytes`);
+  }
+  if (image.kind === "compressed") {
+    return { name: image.format, bytes: held.range(0, sizeBytes), format: image.format };
+  }
+  const payload = payloadOf(held, image.kind);
+  if (payload === undefined) {
+    throw new BangerError("wrong-image", `${source} is cut short: its kernel is not in it`, {
+      hint: "copy or download it again",
+    });
+  }
+  const bytes = held.range(payload.offset, payload.sizeBytes);
+  const inner = identifyImage(bytes.subarray(0, imageHeadBytes), bytes.length);
+  if (inner.kind !== "compressed") {
+    throw new BangerError(
+      "wrong-image",
+      `${source} is compressed in a way that banger cannot undo`,
+    );
+  }
+  const { format } = inner;
+  const trailer = payload.endsWithSize && format !== "gzip" ? 4 : 0;
+  return {
+    name: `${image.kind} (${format})`,
+    bytes: bytes.subarray(0, bytes.length - trailer),
+    format,
+  };
+}
+
+function payloadOf(held: HeldFile, kind: "bzimage" | "efi-zboot"): Payload | undefined {
+  const head = held.head(imageHeadBytes);
+  const find = kind === "bzimage" ? bzImagePayload : efiZbootPayload;
+  return find(head, held.sizeBytes);
+}

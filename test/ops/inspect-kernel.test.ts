@@ -1,0 +1,126 @@
+/** Kernels that are cut, damaged or made to do harm: nothing but wrong-image comes of them. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import * as fc from "fast-check";
+import { fileOfUrl } from "../../src/core/catalog.ts";
+import { BangerError } from "../../src/core/errors.ts";
+import { identifyImage, imageHeadBytes } from "../../src/core/kernel-image.ts";
+import { loadCatalog } from "../../src/io/catalog-file.ts";
+import { inspectKernel } from "../../src/ops/inspect-kernel.ts";
+import { outcomeOf, testContext } from "../support/context.ts";
+import { makeElf } from "../support/kernel-images.ts";
+import { smallKernel } from "../support/small-kernel.ts";
+
+const repository = resolve(import.meta.dirname, "../..");
+let folder = "";
+beforeAll(() => {
+  // In memory: on a disk 20,000 cuts take a minute.
+  const parent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  folder = mkdtempSync(join(parent, "banger-inspect-"));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const target = (file: string) => ({
+  file,
+  arch: undefined,
+  installed: undefined,
+  hasModules: false,
+});
+const outcome = (file: string) => outcomeOf(() => inspectKernel(testContext(), target(file)));
+
+/** The kernel of a committed bundle. */
+async function realKernel(arch: string): Promise<Uint8Array> {
+  const { entries } = loadCatalog(join(repository, "catalog/catalog.json"));
+  const entry = entries.find((one) => one.name === "generic-6.12" && one.arch === arch);
+  if (entry === undefined) throw new Error(`the catalog has no generic-6.12 for ${arch}`);
+  const tarball = join(repository, "bundles", fileOfUrl(entry.tarball_url));
+  const { stdout } = Bun.spawnSync(["tar", "--zstd", "-xOf", tarball, "vmlinux"]);
+  return new Uint8Array(stdout);
+}
+
+describe("a real kernel", () => {
+  for (const arch of ["x86_64", "arm64"]) {
+    test(`for ${arch}, cut beside every edge and at 10,000 places, is refused each time`, async () => {
+      const kernel = await realKernel(arch);
+      const file = join(folder, `cut-${arch}`);
+      writeFileSync(file, kernel);
+      expect(await outcome(file)).toBe("done");
+      const places = [...edges(kernel), ...somePlaces(kernel.length, 10_000)];
+      // From the longest on, so that one file will do.
+      for (const at of places.toSorted((a, b) => b - a)) {
+        truncateSync(file, at);
+        const said = await outcome(file);
+        if (!said.startsWith("wrong-image: ")) throw new Error(`cut at ${at}: ${said}`);
+      }
+    }, 120_000);
+  }
+});
+
+/** The ends of headers and segments, and the bytes beside them. */
+function edges(kernel: Uint8Array): number[] {
+  const image = identifyImage(kernel.subarray(0, imageHeadBytes), kernel.length);
+  const ends =
+    image.kind === "elf"
+      ? [...image.loads, ...image.notes].flatMap(({ offset, fileBytes }) => [
+          offset,
+          offset + fileBytes,
+        ])
+      : [];
+  const known = [1, 4, 16, 20, 52, 64, 0x200, 0x1000, imageHeadBytes, kernel.length, ...ends];
+  return known.flatMap((end) => [end - 1, end, end + 1]).filter((end) => end < kernel.length);
+}
+
+function somePlaces(sizeBytes: number, count: number): number[] {
+  return fc.sample(fc.nat(sizeBytes - 1), { numRuns: count, seed: 1 });
+}
+
+describe("a small kernel", () => {
+  test("with any bytes changed is told or refused", () => {
+    const kernels = [smallKernel({ config: "CONFIG_A=y\n" }), smallKernel({ arch: "arm64" })];
+    const change = fc.record({
+      at: fc.oneof(fc.nat(0x100), fc.nat(0x1800)),
+      bytes: fc.uint8Array({ minLength: 1, maxLength: 8 }),
+    });
+    const file = join(folder, "changed");
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...kernels),
+        fc.array(change, { minLength: 1, maxLength: 6 }),
+        (kernel, changes) => {
+          const changed = Uint8Array.from(kernel);
+          for (const { at, bytes } of changes) changed.set(bytes, at);
+          writeFileSync(file, changed);
+          try {
+            expect(inspectKernel(testContext(), target(file)).sizeBytes).toBe(kernel.length);
+          } catch (error) {
+            if (!(error instanceof BangerError)) throw error;
+            expect(error.code).toBe("wrong-image");
+          }
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("with notes that claim to fill the file has no PVH entry, and takes no memory for them", () => {
+    const notes = { type: 4, offset: 0x1000, size: 0x2000 };
+    const file = join(folder, "notes");
+    const image = makeElf({ segments: [{ type: 1, offset: 0x1000, size: 0x1000 }, notes] });
+    image.set(new TextEncoder().encode("Linux version 6.12.1 (b@h) (cc) #1\n"), 0x1000);
+    writeFileSync(file, image);
+    expect(inspectKernel(testContext(), target(file))).toMatchObject({ protocol: "linux64" });
+  });
+
+  test("full of marks and of configurations that are bombs takes little time and memory", () => {
+    const bomb = Bun.gzipSync(new Uint8Array(64 * 2 ** 20));
+    const part = Buffer.concat([Buffer.from("IKCFG_ST"), bomb, Buffer.from("IKCFG_ED")]);
+    const file = join(folder, "bombs");
+    const kernel = Buffer.concat([smallKernel(), ...Array.from({ length: 20 }, () => part)]);
+    writeFileSync(file, kernel);
+    expect(inspectKernel(testContext(), target(file)).config).toBeUndefined();
+  });
+});
