@@ -28,6 +28,14 @@ export interface KbuildInput {
   readonly sourceDateEpoch: number;
 }
 
+/**
+ * The folders get into no debug information, from whose hash the linker makes build ids that stay when the
+ * rest is stripped. The last map counts first: what is in a folder goes without it, the folder itself is ".".
+ */
+const prefixMaps = ["SOURCE=.", "OBJECTS=.", "SOURCE/=", "OBJECTS/="]
+  .map((map) => `-ffile-prefix-map=${map}`)
+  .join(" ");
+
 /** Lines that say why a build failed. */
 const telling =
   /\berror:|\bError \d|undefined reference|No space left on device|: not found|FAILED/;
@@ -70,8 +78,8 @@ export class Kbuild {
       "O=OBJECTS",
       `ARCH=${target.kernelArch}`,
       ...(this.prefix === "" ? [] : [`CROSS_COMPILE=${this.prefix}`]),
-      "KCFLAGS=-ffile-prefix-map=SOURCE/= -ffile-prefix-map=OBJECTS/=",
-      "KAFLAGS=-ffile-prefix-map=SOURCE/= -ffile-prefix-map=OBJECTS/=",
+      `KCFLAGS=${prefixMaps}`,
+      `KAFLAGS=${prefixMaps}`,
       "PAHOLE=OBJECTS/pahole",
       // Kconfig writes the version of whatever Rust compiler it finds into the configuration.
       "RUSTC=false",
