@@ -14,14 +14,15 @@ BIN := node_modules/.bin
 INSTALLED := node_modules/.package-lock.json
 
 MAIN := bin/banger.ts
-SOURCES := $(shell find bin src catalog -type f) package.json package-lock.json tsconfig.json
+SOURCES := $(shell find bin src catalog guest -type f) package.json package-lock.json tsconfig.json
 COMPILE = $(BUN) build --compile --minify --splitting --format=esm --sourcemap=none \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	--define BANGER_COMMIT='"$(shell cat build/commit)"' $(MAIN)
 
 QUICKSTART_TOOLS := mke2fs busybox-static
-BOOT_TOOLS := aarch64-linux-gnu-gcc mke2fs qemu-system-aarch64 qemu-system-x86_64 x86_64-linux-gnu-gcc
-TEST_TOOLS := $(BOOT_TOOLS) bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop \
+BOOT_TOOLS := qemu-system-aarch64 qemu-system-x86_64
+GUEST_TOOLS := aarch64-linux-gnu-gcc debugfs e2fsck mke2fs x86_64-linux-gnu-gcc
+TEST_TOOLS := $(BOOT_TOOLS) $(GUEST_TOOLS) bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop \
 	mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck strace tar \
 	unshare xfs_io xz zstd
 KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libc6-dev libelf-dev libssl-dev pahole perl xz
@@ -123,9 +124,14 @@ kernel: node_modules ## Build a kernel from source: LINE=6.12 ARCH=x86_64 [VERSI
 	$(UNHEARD) scripts/make-generic-kernel.sh --line $(LINE) --arch $(ARCH) $(if $(VERSION),--version $(VERSION)) --out $(FROM)
 
 .PHONY: boot-kernel
-boot-kernel: node_modules ## Boot the kernel that was built, in QEMU: LINE=6.12 ARCH=x86_64
+boot-kernel: build ## Boot the kernel that was built, in QEMU: LINE=6.12 ARCH=x86_64
 	@scripts/require.sh $(BOOT_TOOLS)
-	@$(BUN) test/support/boot-kernel.ts $(LINE) $(ARCH) $(FROM)
+	build/banger kernel boot ./$(FROM)/vmlinux --arch $(ARCH)
+
+.PHONY: guest
+guest: node_modules ## Build the guest that kernels are booted with, after a change of guest/init.c
+	@scripts/require.sh $(GUEST_TOOLS)
+	$(BUN) guest/build.ts guest
 
 # In a store of its own, so that neither a kernel of yours nor an earlier attempt is in the way.
 .PHONY: publish-kernel

@@ -1,4 +1,8 @@
 import catalog from "../catalog/catalog.json" with { type: "json" };
+import arm64Initramfs from "../guest/arm64.cpio" with { type: "file" };
+import arm64Disk from "../guest/arm64.ext4" with { type: "file" };
+import x64Initramfs from "../guest/x86_64.cpio" with { type: "file" };
+import x64Disk from "../guest/x86_64.ext4" with { type: "file" };
 import project from "../package.json" with { type: "json" };
 import { main } from "../src/cli/main.ts";
 import { commandLine, exit, setUmask } from "../src/io/process.ts";
@@ -8,5 +12,10 @@ declare const BANGER_COMMIT: string | undefined;
 
 const commit = typeof BANGER_COMMIT === "string" ? BANGER_COMMIT : "unknown";
 
+const guests = {
+  x86_64: { disk: x64Disk, initramfs: x64Initramfs },
+  arm64: { disk: arm64Disk, initramfs: arm64Initramfs },
+};
+
 setUmask();
-exit(await main(commandLine(), { version: project.version, commit, catalog }));
+exit(await main(commandLine(), { version: project.version, commit, catalog, guests }));

@@ -1,10 +1,13 @@
 import type { Command } from "commander";
+import type { Guests } from "../boot/guest-files.ts";
 import { parseCatalog, type Catalog } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import type { Run, Shown } from "./app.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addCompletion, complete } from "./commands/completion.ts";
 import { addImage } from "./commands/image.ts";
+import { addImageBoot } from "./commands/image-boot.ts";
+import { addKernelBoot } from "./commands/kernel-boot.ts";
 import { addKernelCheck } from "./commands/kernel-check.ts";
 import { addKernelDiff } from "./commands/kernel-diff.ts";
 import { addKernelExtract } from "./commands/kernel-extract.ts";
@@ -25,6 +28,8 @@ export interface Build {
   readonly commit: string;
   /** The document of catalog/catalog.json. */
   readonly catalog: unknown;
+  /** The files of guest/. */
+  readonly guests: Guests;
 }
 
 /**
@@ -40,6 +45,7 @@ export async function main(argv: readonly string[], build: Build): Promise<numbe
       name: "banger",
       userAgent: `banger/${build.version}`,
       catalog,
+      guests: build.guests,
       addCommands: (program, run) => {
         addCommands(program, run, () => versionOf(build, catalog()));
       },
@@ -71,6 +77,7 @@ function addCommands(program: Command, run: Run, version: () => Shown): void {
   addKernelShow(kernel, run);
   addKernelVerify(kernel, run);
   addKernelCheck(kernel, run);
+  addKernelBoot(kernel, run);
   addKernelDiff(kernel, run);
   addKernelExtract(kernel, run);
   addKernelImport(kernel, run);
@@ -78,6 +85,7 @@ function addCommands(program: Command, run: Run, version: () => Shown): void {
   addKernelRemove(kernel, run);
   const image = addGroup(program, "image", "join root filesystems with kernels");
   addImage(image, run);
+  addImageBoot(image, run);
   addDoctor(program, run);
   addCompletion(program, run);
   addHelp(program);

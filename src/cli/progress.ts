@@ -2,6 +2,7 @@ import { escapeControls } from "../core/escape.ts";
 import { formatBytes } from "../core/sizes.ts";
 import { monotonicMs } from "../io/clock.ts";
 import type { Progress } from "../ops/context.ts";
+import { vmmWords } from "./boot-flags.ts";
 import type { Output } from "./output.ts";
 
 const redrawMs = 100;
@@ -64,6 +65,14 @@ export class ProgressLine {
         return;
       case "damaged":
         this.#output.warn(`${progress.name}: the installed files are damaged; installing it again`);
+        return;
+      case "boot":
+        this.#output.note(`${escapeControls(progress.name)}: booting in ${vmmWords(progress.vmm)}`);
+        return;
+      case "kvm-passed-over":
+        this.#output.note(
+          `${escapeControls(progress.name)}: nothing is heard from ${vmmWords(progress.vmm)}; trying without`,
+        );
         return;
       case "foreign-config":
         this.#output.note(

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import type { Guests } from "../boot/guest-files.ts";
 import type { Catalog } from "../core/catalog.ts";
 import { loadCatalog } from "../io/catalog-file.ts";
 import { readEnvironment, readVariables } from "../io/environment.ts";
@@ -18,6 +19,7 @@ export interface ProgramSettings {
   readonly userAgent: string;
   /** The catalog that counts when `BANGER_CATALOG` names no other. @throws {BangerError} */
   readonly catalog: () => Catalog;
+  readonly guests: Guests;
   /** Adds the commands; each runs its work through `run`. */
   readonly addCommands: (program: Command, run: Run) => void;
 }
@@ -62,6 +64,7 @@ export class Session {
       signal: abortOnSignals(),
       report: new ProgressLine(output).report,
       userAgent: this.#settings.userAgent,
+      guests: this.#settings.guests,
       catalog: () => {
         catalog ??=
           environment.catalogFile === undefined

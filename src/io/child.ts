@@ -26,6 +26,8 @@ export interface ChildCommand {
   readonly signal: AbortSignal;
   /** Called with each line of both outputs, as it comes. */
   readonly onLine?: ((line: string) => void) | undefined;
+  /** Called with each part of standard output, as it comes. */
+  readonly onStdout?: ((text: string) => void) | undefined;
   /** At most so much of each output is kept, the end of it. Default 16 MiB. */
   readonly maxOutputBytes?: number | undefined;
 }
@@ -64,6 +66,7 @@ export async function runChild(command: ChildCommand): Promise<ChildEnd> {
   const stderr = new Captured(command);
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout.push(text);
+    command.onStdout?.(text);
   });
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr.push(text);

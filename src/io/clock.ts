@@ -3,6 +3,11 @@ export function now(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`;
 }
 
+/** The present in microseconds since 1970. */
+export function nowUs(): number {
+  return Date.now() * 1000;
+}
+
 /** Milliseconds on a clock that never jumps. */
 export function monotonicMs(): number {
   return performance.now();

@@ -1,11 +1,8 @@
-import * as fs from "node:fs";
 import type { Compression } from "../core/kernel-image.ts";
 import { BangerError } from "../core/errors.ts";
 import { cleaned, runChild } from "./child.ts";
 import type { Variables } from "./environment.ts";
-import { guard } from "./files.ts";
 import { HeldFile } from "./held-file.ts";
-import { writeAll } from "./staged-tree.ts";
 
 /** What undoes a compression that the platform does not know, and the package of Debian that has it. */
 interface Tool {
@@ -58,7 +55,7 @@ export async function decompressBytes(
     if (format === "gzip" || format === "zstd") {
       const inside = inflated(bytes, format, options.maxBytes);
       if (inside === undefined) throw unsound(format, options.maxBytes);
-      write(output, inside);
+      output.write(inside);
     } else {
       await runTool(tools[format], format, bytes, output, options);
     }
@@ -92,7 +89,7 @@ async function runTool(
   options: DecompressOptions,
 ): Promise<void> {
   using written = HeldFile.nameless(options.folder);
-  write(written, bytes);
+  written.write(bytes);
   using input = HeldFile.again(written.descriptor);
   const limit = `--fsize=${options.maxBytes}`;
   const { exitCode, stderr } = await runChild({
@@ -121,11 +118,4 @@ function unsound(format: Compression, maxBytes: number): BangerError {
     `the ${format} data is damaged, cut short, or holds more than ${maxBytes} bytes`,
     { hint: "copy or download it again" },
   );
-}
-
-function write(file: HeldFile, bytes: Uint8Array): void {
-  guard("cannot write a temporary file", () => {
-    writeAll(file.descriptor, bytes);
-    fs.fsyncSync(file.descriptor);
-  });
 }

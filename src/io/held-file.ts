@@ -3,7 +3,8 @@ import path from "node:path";
 import type { Sha256 } from "../core/sha256.ts";
 import { errnoOf, fileError, guard, randomName } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
-import { fill } from "./read-range.ts";
+import { fill, readWhole } from "./read-range.ts";
+import { writeAll } from "./staged-tree.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
 const chunkBytes = 1 << 20;
@@ -41,10 +42,24 @@ export class HeldFile implements Disposable {
     });
   }
 
+  /** A nameless copy of a small file, also of one within the executable. @throws `io`, `no-space` */
+  static copyOf(file: string, folder: string): HeldFile {
+    const held = HeldFile.nameless(folder);
+    held.write(readWhole(file));
+    return held;
+  }
+
   /** The file behind another's descriptor, to read from its start. @throws `io` */
   static again(descriptor: number): HeldFile {
     return guard("cannot open a file again", () => {
       return new HeldFile(fs.openSync(`/proc/self/fd/${descriptor}`, O_RDONLY));
+    });
+  }
+
+  /** Writes where the file stands. @throws `io`, `no-space` */
+  write(bytes: Uint8Array): void {
+    guard("cannot write a temporary file", () => {
+      writeAll(this.descriptor, bytes);
     });
   }
 

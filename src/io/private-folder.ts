@@ -3,6 +3,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { guard, removeTree } from "./files.ts";
 
+/** Where files go that nobody needs for long. */
+export function temporaryFolder(): string {
+  return tmpdir();
+}
+
 /**
  * Runs `work` with a new folder that only this user can enter, and removes it after.
  *

@@ -30,3 +30,8 @@ export function fill(descriptor: number, buffer: Uint8Array, offset: number): nu
   }
   return doneBytes;
 }
+
+/** All of a small file, also of one within the executable. @throws {BangerError} `io` */
+export function readWhole(file: string): Uint8Array {
+  return guard(`cannot read ${file}`, () => fs.readFileSync(file));
+}

@@ -1,3 +1,5 @@
+import type { Guests } from "../boot/guest-files.ts";
+import type { Vmm } from "../boot/machine.ts";
 import type { Catalog } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import type { KernelName } from "../core/kernel-name.ts";
@@ -61,6 +63,10 @@ export type Progress =
       /** As it says; undefined when it does not. */
       readonly version: string | undefined;
     }
+  /** A virtual machine starts. */
+  | { readonly kind: "boot"; readonly name: string; readonly vmm: Vmm }
+  /** KVM is there, and the kernel says nothing under it. */
+  | { readonly kind: "kvm-passed-over"; readonly name: string; readonly vmm: Vmm }
   | { readonly kind: "left-out"; readonly name: KernelName; readonly paths: readonly string[] };
 
 /** All that an operation may use of the world around it. */
@@ -71,6 +77,8 @@ export interface Context {
   /** Aborted with a {@link BangerError} when the user wants to stop. */
   readonly signal: AbortSignal;
   readonly report: (progress: Progress) => void;
+  /** What kernels are booted with. */
+  readonly guests: Guests;
   /** How banger introduces itself to servers. */
   readonly userAgent: string;
 }

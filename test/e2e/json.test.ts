@@ -138,6 +138,12 @@ describe("with --json", () => {
     check("kernel extract", await run("kernel", "extract", "wrapped.gz", "-o", "extracted"));
   });
 
+  test("kernel boot and image boot print theirs, also of a kernel that does not boot", async () => {
+    const words = ["--timeout", "5"];
+    check("kernel boot", await run("kernel", "boot", "vmlinux-c", ...words), 1);
+    check("image boot", await run("image", "boot", "a", ...words), 1);
+  }, 60_000);
+
   test("kernel list prints its documents, also of a kernel without a manifest", async () => {
     check("kernel list", await run("kernel", "list"));
     rmSync(join(sandbox.state, "kernels/mine-1.0/manifest.json"));

@@ -16,8 +16,8 @@ afterAll(() => sandbox.dispose());
 
 const commands = `
 kernel list, kernel outdated, kernel pull, kernel show, kernel path, kernel verify,
-kernel check, kernel diff, kernel extract, kernel import, kernel export, kernel rollback, kernel rm, kernel gc, image register, image list, image show,
-image rm, image config, doctor, completion, kernel, image
+kernel check, kernel boot, kernel diff, kernel extract, kernel import, kernel export, kernel rollback, kernel rm, kernel gc, image register, image list, image show,
+image rm, image config, image boot, doctor, completion, kernel, image
 `
   .trim()
   .split(/,\s+/);

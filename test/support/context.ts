@@ -1,7 +1,11 @@
 /** The world of an operation that is called directly. */
+import { resolve } from "node:path";
+import { repositoryAt } from "../../src/cli/maint/repository.ts";
 import type { Environment, Variables } from "../../src/io/environment.ts";
 import { BangerError } from "../../src/core/errors.ts";
 import type { Context, Progress } from "../../src/ops/context.ts";
+
+const repository = resolve(import.meta.dirname, "../..");
 
 /** A context that keeps what is reported. */
 export interface TestContext extends Context {
@@ -38,6 +42,7 @@ export function testContext(
     report: (progress) => {
       reports.push(progress);
     },
+    guests: repositoryAt(repository, "0.1.0").guests,
     userAgent: "banger-test",
   };
 }

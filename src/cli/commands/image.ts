@@ -148,7 +148,8 @@ export function addImage(image: Command, run: Run): void {
     );
 }
 
-async function openStores(
+/** The stores that an image is joined from. @throws {BangerError} `bad-state`, `io` */
+export async function openStores(
   app: App,
   access: Access,
 ): Promise<{ kernels: KernelStore; images: ImageStore }> {

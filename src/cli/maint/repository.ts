@@ -1,4 +1,6 @@
 import path from "node:path";
+import type { GuestFiles, Guests } from "../../boot/guest-files.ts";
+import type { Arch } from "../../core/arch.ts";
 
 /** The checkout that a maintainer's command works on. All paths are absolute. */
 export interface Repository {
@@ -11,6 +13,8 @@ export interface Repository {
   readonly recipes: string;
   /** The kernel.org release keys. */
   readonly keys: string;
+  /** What kernels are booted with. */
+  readonly guests: Guests;
   /** Sources, configurations and objects of builds; may be removed at any time. */
   readonly cache: string;
 }
@@ -24,6 +28,12 @@ export function repositoryAt(root: string, version: string): Repository {
     bundles: path.join(root, "bundles"),
     recipes: path.join(root, "catalog/recipes"),
     keys: path.join(root, "catalog/upstream-keys"),
+    guests: { x86_64: guestAt(root, "x86_64"), arm64: guestAt(root, "arm64") },
     cache: path.join(root, "build/kernel"),
   };
+}
+
+function guestAt(root: string, arch: Arch): GuestFiles {
+  const file = path.join(root, "guest", arch);
+  return { disk: `${file}.ext4`, initramfs: `${file}.cpio` };
 }

@@ -1,0 +1,151 @@
+import path from "node:path";
+import type { WantedVmm } from "../boot/choose-vmm.ts";
+import { GuestDisk } from "../boot/guest-disk.ts";
+import { bootGuest, type GuestBoot } from "../boot/boot-guest.ts";
+import type { Device, Vmm } from "../boot/machine.ts";
+import { consoleTail, likelyCause } from "../core/boot-cause.ts";
+import { isProven, judgeBoot, type ProbeResult } from "../core/boot-probes.ts";
+import { bundleNames } from "../core/bundle-tree.ts";
+import { BangerError } from "../core/errors.ts";
+import { defaultBootArgs } from "../core/firecracker-config.ts";
+import { judgeKernel, type KernelFacts } from "../core/kernel-facts.ts";
+import { fileDigest } from "../core/manifest.ts";
+import { lookThrough } from "../io/files.ts";
+import { HeldFile } from "../io/held-file.ts";
+import { temporaryFolder } from "../io/private-folder.ts";
+import type { Context } from "./context.ts";
+import { inspectKernel } from "./inspect-kernel.ts";
+import type { KernelTarget } from "./kernel-target.ts";
+import { withVmm } from "./with-vmm.ts";
+
+export interface BootKernelInput {
+  readonly target: KernelTarget;
+  readonly vmm: WantedVmm;
+  /** `disk`: an ext4 image by virtio-blk; `initramfs`: the same init without one. */
+  readonly root: "disk" | "initramfs";
+  /** Boot with it, and let it find the disk. Undefined: the kernel's own, when it has one. */
+  readonly initrd: string | undefined;
+  /** Undefined: what the kernel needs, and no less than 256. */
+  readonly memoryMib: number | undefined;
+  readonly timeoutS: number;
+  /** After the default ones. */
+  readonly bootArgs: string | undefined;
+  readonly without: ReadonlySet<Device>;
+}
+
+/** What a boot came to. */
+export interface BootReport {
+  readonly facts: KernelFacts;
+  readonly vmm: Vmm;
+  /** As the monitor says it. */
+  readonly vmmVersion: string;
+  readonly root: "disk" | "initramfs" | "initrd";
+  readonly memoryMib: number;
+  readonly proven: boolean;
+  readonly probes: readonly ProbeResult[];
+  /** From the start of the kernel to init, on the guest's clock; undefined when it did not come so far. */
+  readonly kernelMs: number | undefined;
+  /** From the start of the monitor to its end. */
+  readonly wallMs: number;
+  /** Why it is not proven, as far as it can be told. */
+  readonly cause: string | undefined;
+  /** The last lines of the console. */
+  readonly console: readonly string[];
+}
+
+const leastMemoryMib = 256;
+/**
+ * Boots a kernel in a virtual machine with banger's guest, and tries out what it should do. Needs no root,
+ * and leaves nothing behind.
+ *
+ * @throws {BangerError} `wrong-image`, when it is no kernel that could boot; `failed`, when there is no
+ * monitor; `not-found`, `io`, `no-space`; the signal's reason. A boot that fails is no error: see the report.
+ */
+export async function bootKernel(context: Context, input: BootKernelInput): Promise<BootReport> {
+  const { target } = input;
+  const facts = inspectKernel(context, target);
+  const { arch } = facts;
+  const initrd = initrdOf(input);
+  const memoryMib = input.memoryMib ?? memoryFor(facts, initrd);
+  const guest = context.guests[arch];
+  const root = initrd !== undefined ? "initrd" : input.root;
+  const name = target.installed?.name ?? target.file;
+  const boot = await withVmm(context, { name, arch, vmm: input.vmm }, async (vmm, silenceMs) => {
+    using disk = GuestDisk.make(guest.disk, temporaryFolder());
+    // What is within the executable is no file to other programs.
+    using initramfs = HeldFile.copyOf(guest.initramfs, temporaryFolder());
+    // Awaited here: the disk is gone with this function.
+    return await bootGuest(vmm, {
+      disk,
+      machine: {
+        arch,
+        kernel: path.resolve(facts.file),
+        disk: { descriptor: disk.file.descriptor },
+        diskIsReadOnly: false,
+        memoryMib,
+        without: input.without,
+        bootArgs: [
+          defaultBootArgs[arch],
+          ...(input.bootArgs === undefined ? [] : [input.bootArgs]),
+        ],
+      },
+      root,
+      initrd: initrd ?? (root === "initramfs" ? { descriptor: initramfs.descriptor } : undefined),
+      timeoutMs: input.timeoutS * 1000,
+      silenceMs,
+      variables: context.environment.variables,
+      signal: context.signal,
+    });
+  });
+  return reportOf(facts, { ...boot, root, memoryMib });
+}
+
+function initrdOf({ initrd, target, root }: BootKernelInput): string | undefined {
+  if (initrd !== undefined) {
+    if (lookThrough(initrd)?.isFile() === true) return path.resolve(initrd);
+    throw new BangerError("not-found", `there is no initrd ${initrd}`);
+  }
+  const { installed } = target;
+  if (installed === undefined || root === "initramfs") return undefined;
+  const has = fileDigest(installed.manifest, bundleNames.initrd) !== undefined;
+  return has ? path.join(installed.directory, bundleNames.initrd) : undefined;
+}
+
+/** The kernel, what it unpacks from its initrd, and room to work in. */
+function memoryFor(facts: KernelFacts, initrd: string | undefined): number {
+  const initrdBytes = initrd === undefined ? 0 : (lookThrough(initrd)?.size ?? 0);
+  const neededMib = Math.ceil((2 * facts.memoryBytes + 6 * initrdBytes) / 2 ** 20);
+  return Math.max(leastMemoryMib, 128 * Math.ceil((neededMib + 64) / 128));
+}
+
+function reportOf(
+  facts: KernelFacts,
+  boot: GuestBoot & Pick<BootReport, "vmm" | "root" | "memoryMib">,
+): BootReport {
+  const { run, console, wallMs, vmm, vmmVersion, root, memoryMib } = boot;
+  const probes = judgeBoot(run, facts, judgeKernel(facts));
+  const proven = isProven(probes);
+  const { startedUs } = run.report;
+  return {
+    facts,
+    vmm,
+    vmmVersion,
+    root,
+    memoryMib,
+    proven,
+    probes,
+    kernelMs: startedUs === undefined ? undefined : Math.round(startedUs / 1000),
+    wallMs: Math.round(wallMs),
+    cause: proven ? undefined : causeOf(boot, probes),
+    console: consoleTail(console),
+  };
+}
+
+/** When the guest has come to its end, its own answers say the most. */
+function causeOf({ run, console }: GuestBoot, probes: readonly ProbeResult[]): string {
+  const failed = probes.filter(({ status }) => status === "fail");
+  if (!run.report.done || failed.length === 0) {
+    return likelyCause(console, run.end, run.report, run.answered);
+  }
+  return `these fail: ${failed.map(({ id, detail }) => `${id} (${detail})`).join(", ")}`;
+}
