@@ -32,4 +32,12 @@ banger image config myimg >"$work/vm.json"
 printf '\n$ %s\n' "cat $work/vm.json"
 cat "$work/vm.json"
 
+# The boot needs a virtual machine: QEMU does without KVM, and is installed where that may be.
+if scripts/require.sh "qemu-system-$(uname -m)" >"$work/require.log" 2>&1; then
+  run banger kernel boot generic-6.12
+  run banger image boot myimg
+else
+  printf '\nTo see it boot, get QEMU (on Debian qemu-system-x86 or qemu-system-arm), then\n\n  banger kernel boot generic-6.12\n'
+fi
+
 printf '\nTo boot it, where there is Firecracker and KVM:\n\n  firecracker --no-api --config-file %s\n' "$work/vm.json"

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { isArch, type Arch } from "./arch.ts";
-import { BangerError } from "./errors.ts";
 import { isKernelName, type KernelName } from "./kernel-name.ts";
 import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
+import { parseSidecarText, sidecarLine, sidecarTime } from "./sidecar-text.ts";
 
 /** The kind of the sidecars that hold a {@link BuildRecord}. */
 export const buildKind = "build";
@@ -51,15 +51,10 @@ const sha256 = v.custom<Sha256>(
   (value) => typeof value === "string" && isSha256(value),
   "must be 64 lower-case hexadecimal digits",
 );
-const time = v.pipe(
-  v.string("must be an RFC 3339 time in UTC"),
-  v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/, "must be an RFC 3339 time in UTC"),
-);
-const line = v.pipe(v.string("must be text"), v.minLength(1), v.maxLength(200));
 const times = {
-  started_at: time,
-  finished_at: time,
-  host: line,
+  started_at: sidecarTime,
+  finished_at: sidecarTime,
+  host: sidecarLine,
   cpus: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   ccache: v.boolean(),
 };
@@ -75,8 +70,8 @@ const recordSchema = v.object({
   tarball_sha256: sha256,
   vmlinux_sha256: sha256,
   provenance_sha256: v.nullable(sha256),
-  published_at: time,
-  published_by: line,
+  published_at: sidecarTime,
+  published_by: sidecarLine,
   built: v.nullable(v.object(times)),
 });
 const logSchema = v.object({ version: v.literal(1), provenance_sha256: sha256, ...times });
@@ -88,7 +83,7 @@ const logSchema = v.object({ version: v.literal(1), provenance_sha256: sha256, .
  * @throws {BangerError} `verification-failed`, naming the field.
  */
 export function parseBuildRecord(json: string, origin: string): BuildRecord {
-  return parsed(recordSchema, json, `${origin} is no build record`);
+  return parseSidecarText(recordSchema, json, `${origin} is no build record`);
 }
 
 /**
@@ -98,7 +93,7 @@ export function parseBuildRecord(json: string, origin: string): BuildRecord {
  * @throws {BangerError} `verification-failed`, naming the field.
  */
 export function parseBuildLog(json: string, origin: string): BuildLog {
-  return parsed(logSchema, json, `${origin} is no log of a build`);
+  return parseSidecarText(logSchema, json, `${origin} is no log of a build`);
 }
 
 /** The record as it is written: two-space JSON, fields in a fixed order, a final newline. */
@@ -124,22 +119,4 @@ export function formatBuildRecord(record: BuildRecord): string {
 export function buildTimes(log: BuildTimes): BuildTimes {
   const { started_at, finished_at, host, cpus, ccache } = log;
   return { started_at, finished_at, host, cpus, ccache };
-}
-
-function parsed<Output>(
-  schema: v.GenericSchema<unknown, Output>,
-  json: string,
-  complaint: string,
-): Output {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new BangerError("verification-failed", `${complaint}: it is not JSON`, { cause });
-  }
-  const result = v.safeParse(schema, value);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "document";
-  throw new BangerError("verification-failed", `${complaint}: ${field} is not as it must be`);
 }

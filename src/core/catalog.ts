@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { isArch, type Arch } from "./arch.ts";
+import { type BootSummary, bootSummarySchema } from "./boot-proof.ts";
 import { BangerError } from "./errors.ts";
 import { inspectJson } from "./json.ts";
 import { isKernelName, type KernelName } from "./kernel-name.ts";
@@ -33,6 +34,10 @@ export interface CatalogEntry {
   /** Of the `vmlinux` within. */
   readonly vmlinux_sha256?: Sha256 | undefined;
   readonly description: string;
+  /** What the kernel can do, as `kernel check` tells it: names of feature tags. */
+  readonly features?: readonly string[] | undefined;
+  /** How it booted when it was published; the sidecar of kind `boot` tells the rest. */
+  readonly boot?: BootSummary | undefined;
   /** Each kind once. */
   readonly sidecars?: readonly Sidecar[] | undefined;
 }
@@ -128,6 +133,19 @@ const entryFields = {
     v.maxLength(1000, "must be at most 1000 characters"),
   ),
   vmlinux_sha256: v.optional(digest),
+  features: v.optional(
+    v.pipe(
+      v.array(
+        v.pipe(
+          text("the name of a feature", 64),
+          v.regex(/^[a-z0-9][a-z0-9_-]*$/, "must be lower-case letters, digits, _ and -"),
+        ),
+        "must be a list",
+      ),
+      v.check((list) => new Set(list).size === list.length, "must not name a feature twice"),
+    ),
+  ),
+  boot: v.optional(bootSummarySchema),
   sidecars: v.optional(
     v.pipe(
       v.array(sidecarFields, "must be a list"),

@@ -1,4 +1,5 @@
 import type { Arch } from "../core/arch.ts";
+import { bootKind, bootSummary, bootSummaryKeys } from "../core/boot-proof.ts";
 import {
   type Catalog,
   type CatalogEntry,
@@ -6,6 +7,7 @@ import {
   type Sidecar,
 } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
+import { isFeatureTag } from "../core/feature-tags.ts";
 import { kernelLine } from "../core/kernel-version.ts";
 import { type Sha256, shortDigest } from "../core/sha256.ts";
 
@@ -25,6 +27,8 @@ const entryKeys = [
   "unpacked_bytes",
   "vmlinux_sha256",
   "description",
+  "features",
+  "boot",
   "sidecars",
 ] as const satisfies readonly (keyof CatalogEntry)[];
 
@@ -80,8 +84,12 @@ export function inOrder(entry: CatalogEntry): Readonly<Record<string, unknown>> 
   const sidecars = entry.sidecars
     ?.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))
     .map((sidecar) => Object.fromEntries(sidecarKeys.map((key) => [key, sidecar[key]])));
+  const boot = entry.boot && bootSummary(entry.boot);
   return Object.fromEntries(
-    entryKeys.map((key) => [key, key === "sidecars" ? sidecars : entry[key]]),
+    entryKeys.map((key) => [
+      key,
+      key === "sidecars" ? sidecars : key === "boot" ? boot : entry[key],
+    ]),
   );
 }
 
@@ -115,6 +123,11 @@ function* strictProblems(catalog: Catalog, raw: unknown, baseUrl: string): Gener
     for (const key of keysOf(entry)) {
       if (!isOneOf(entryKeys, key)) yield `entry ${index + 1}: ${key} is not a known field`;
     }
+    for (const key of keysOf(valueIn(entry, "boot"))) {
+      if (!isOneOf(bootSummaryKeys, key)) {
+        yield `entry ${index + 1}: boot: ${key} is not a known field`;
+      }
+    }
     for (const key of listIn(entry, "sidecars").flatMap((sidecar) => keysOf(sidecar))) {
       if (!isOneOf(sidecarKeys, key)) {
         yield `entry ${index + 1}: sidecars: ${key} is not a known field`;
@@ -134,6 +147,12 @@ function* strictProblems(catalog: Catalog, raw: unknown, baseUrl: string): Gener
       const wanted = `${baseUrl}${sidecarFileName(entry, sidecar.kind, sidecar.sha256)}`;
       if (sidecar.url !== wanted) yield `${label}: sidecars: url: must be ${wanted}`;
     }
+    const odd = entry.features?.find((feature) => !isFeatureTag(feature));
+    if (odd !== undefined) yield `${label}: features: ${odd} is not a known feature`;
+    const hasProof = entry.sidecars?.some(({ kind }) => kind === bootKind) === true;
+    if (hasProof !== (entry.boot !== undefined)) {
+      yield `${label}: boot: stands there with a sidecar of kind boot, and not without`;
+    }
     if (entry.description.trim() === "") yield `${label}: description: must not be empty`;
   }
 }
@@ -149,9 +168,13 @@ export function byNameAndArch(
 }
 
 function listIn(value: unknown, key: string): readonly unknown[] {
-  if (typeof value !== "object" || value === null) return [];
-  const list: unknown = Object.entries(value).find(([name]) => name === key)?.[1];
+  const list = valueIn(value, key);
   return Array.isArray(list) ? list : [];
+}
+
+function valueIn(value: unknown, key: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.entries(value).find(([name]) => name === key)?.[1];
 }
 
 function keysOf(value: unknown): readonly string[] {

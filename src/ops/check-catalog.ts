@@ -1,4 +1,5 @@
 import path from "node:path";
+import { bootKind, bootSummary, parseBootProof } from "../core/boot-proof.ts";
 import { buildKind, parseBuildRecord } from "../core/build-record.ts";
 import { bundleNames } from "../core/bundle-tree.ts";
 import {
@@ -72,20 +73,25 @@ async function checkBundle(bundle: string, entry: CatalogEntry): Promise<void> {
 }
 
 /**
- * Holds a sidecar to the entry that names it; one of kind `build` also to the tarball it speaks of.
+ * Holds a sidecar to the entry that names it; one of a known kind also to the tarball it speaks of.
  *
  * @throws {BangerError} `verification-failed`; `io`.
  */
 export function checkSidecar(file: string, entry: CatalogEntry, sidecar: Sidecar): void {
   want(file, "size", lookThrough(file)?.size, sidecar.size_bytes);
   want(file, "SHA-256", hashFile(file), sidecar.sha256);
-  if (sidecar.kind !== buildKind) return;
-  const record = parseBuildRecord(readText(file, maxSidecarBytes) ?? "", file);
+  if (sidecar.kind !== buildKind && sidecar.kind !== bootKind) return;
+  const text = readText(file, maxSidecarBytes) ?? "";
+  const record =
+    sidecar.kind === bootKind ? parseBootProof(text, file) : parseBuildRecord(text, file);
   for (const key of ["name", "arch", "kernel_version", "tarball_sha256"] as const) {
     want(file, key, record[key], entry[key]);
   }
   if (entry.vmlinux_sha256 !== undefined) {
     want(file, "vmlinux_sha256", record.vmlinux_sha256, entry.vmlinux_sha256);
+  }
+  if (record.kind === bootKind && entry.boot !== undefined) {
+    want(file, "boot", JSON.stringify(bootSummary(record)), JSON.stringify(entry.boot));
   }
 }
 

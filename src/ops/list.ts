@@ -1,5 +1,6 @@
 import type { CatalogEntry } from "../core/catalog.ts";
 import { findEntry } from "../core/catalog.ts";
+import type { FeatureTag } from "../core/feature-tags.ts";
 import type { Manifest } from "../core/manifest.ts";
 import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import type { Context } from "./context.ts";
@@ -29,19 +30,24 @@ export function listInstalled(context: Context, store: KernelStore): ListedKerne
   });
 }
 
-/**
- * The entries of the catalog, and which of them are installed.
- *
- * @param allArch false: only those for this machine.
- */
+/** Which entries of the catalog to list. */
+export interface ListFilter {
+  /** False: only those for this machine. */
+  readonly allArch: boolean;
+  /** Features that an entry must have. */
+  readonly needs: readonly FeatureTag[];
+}
+
+/** The entries of the catalog, and which of them are installed. */
 export function listAvailable(
   context: Context,
   store: KernelStore,
-  allArch: boolean,
+  { allArch, needs }: ListFilter,
 ): ListedEntry[] {
   const catalog = context.catalog();
   return catalog.entries
     .filter((entry) => allArch || entry.arch === context.environment.hostArch)
+    .filter(({ features }) => needs.every((need) => features?.includes(need) === true))
     .map((entry) => {
       const kernel = store.current(entry.name, entry.arch);
       const standing = kernel && standingOf(kernel, entry, catalog.serial);

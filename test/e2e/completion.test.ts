@@ -61,7 +61,7 @@ describe("in a bare bash, TAB", () => {
   test.each<[string, readonly string[]]>([
     ["banger ker", ["kernel"]],
     ["banger kernel pu", ["pull"]],
-    ["banger image ", ["register", "list", "show", "rm", "config"]],
+    ["banger image ", ["register", "list", "show", "rm", "config", "boot"]],
     ["banger kernel pull gen", ["generic-6.12"]],
     ["banger kernel pull debian-6.1", ["debian-6.1", "debian-6.12"]],
     ["banger kernel show debian", ["debian-6.1"]],

@@ -39,6 +39,14 @@ const files = {
   "provenance.json": formatProvenance(buildFacts()),
 };
 
+/** What an entry may hold beyond what it must. */
+const told = {
+  vmlinux_sha256: "0".repeat(64),
+  features: ["docker"],
+  boot: { vmm: "qemu", machine: "microvm", accelerator: "tcg", kernel_ms: 1360 },
+  sidecars: [{ kind: "boot", url: "https://x.invalid/a", sha256: "0".repeat(64), size_bytes: 1 }],
+};
+
 beforeAll(() => {
   sandbox = new Sandbox();
   sandbox.writeCatalog([sandbox.bundle({ files }), sandbox.bundle({ arch: "arm64" })]);
@@ -73,8 +81,9 @@ describe("with --json", () => {
     const other = sandbox.bundle({ name: "debian-6.1", version: "6.1.9" });
     const catalog = sandbox.environment["BANGER_CATALOG"] ?? "";
     const before = readFileSync(catalog, "utf8");
-    sandbox.writeCatalog([other]);
+    sandbox.writeCatalog([{ ...other, ...told }]);
     check("kernel show", await run("kernel", "show", "debian-6.1"));
+    check("kernel list --available", await run("kernel", "list", "--available"));
     writeFileSync(catalog, before);
   });
 

@@ -6,12 +6,9 @@ import { join } from "node:path";
 import { parseKernelName } from "../../src/core/kernel-name.ts";
 import { isKernelVersion } from "../../src/core/kernel-version.ts";
 import { isSha256, type Sha256 } from "../../src/core/sha256.ts";
-import {
-  type BuildSidecarInput,
-  keptBuildSidecar,
-  newBuildSidecar,
-  writeSidecar,
-} from "../../src/ops/build-sidecar.ts";
+import { buildKind } from "../../src/core/build-record.ts";
+import { type BuildSidecarInput, newBuildSidecar } from "../../src/ops/build-sidecar.ts";
+import { keptSidecar, writeSidecar } from "../../src/ops/sidecars.ts";
 
 let folder = "";
 
@@ -46,7 +43,6 @@ function input(publishedAt = "2026-01-02T03:04:05Z"): BuildSidecarInput {
   return {
     entry,
     provenanceSha256: digest("provenance"),
-    folder,
     cache: folder,
     baseUrl: "https://kernels.invalid/",
     publisher: "A Maintainer",
@@ -90,12 +86,13 @@ test("the sidecar that the catalog names is kept rather than another of the same
     writeSidecar(join(folder, made.sidecar.url.replace(each.baseUrl, "")), made);
     return made.sidecar;
   });
-  for (const sidecar of files) expect(keptBuildSidecar(input(), sidecar)).toEqual(sidecar);
+  for (const sidecar of files)
+    expect(keptSidecar({ ...input(), folder }, buildKind, sidecar)).toEqual(sidecar);
 });
 
 test("a damaged sidecar is not kept", () => {
   const made = newBuildSidecar(input());
   const file = join(folder, made.sidecar.url.replace("https://kernels.invalid/", ""));
   writeFileSync(file, made.text.replace("A Maintainer", "Another one"));
-  expect(keptBuildSidecar(input(), made.sidecar)).toBeUndefined();
+  expect(keptSidecar({ ...input(), folder }, buildKind, made.sidecar)).toBeUndefined();
 });

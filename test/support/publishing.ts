@@ -6,6 +6,7 @@ import { type ChildResult, RunningChild } from "./child.ts";
 import { requireExit } from "./answers.ts";
 import { Nginx } from "./nginx.ts";
 import { Sandbox } from "./sandbox.ts";
+import { makeStandInVmm } from "./stand-in-vmm.ts";
 import { smallKernel, type SmallKernelOptions } from "./small-kernel.ts";
 
 /** What rclone keeps the bucket in: an S3 server, or a folder. */
@@ -67,6 +68,8 @@ export class Publishing implements AsyncDisposable {
     const folder = bucketFolder(sandbox, kind);
     mkdirSync(folder, { recursive: true });
     sandbox.setEnv("RCLONE_CONFIG", "/dev/null");
+    // What is published here is too small to boot.
+    sandbox.setEnv("PATH", `${makeStandInVmm(sandbox.folder)}:${sandbox.environment["PATH"]}`);
     sandbox.setEnv("RCLONE_CONFIG_R2_TYPE", kind);
     if (kind === "local") {
       sandbox.setEnv("RCLONE_BUCKET", folder);
@@ -89,7 +92,8 @@ export class Publishing implements AsyncDisposable {
     const { version = "6.12.1", arch = "x86_64", provenance } = options;
     const from = join(this.sandbox.work, `${version}-${arch}`);
     mkdirSync(from, { recursive: true });
-    writeFileSync(join(from, "vmlinux"), smallKernel({ ...options, version, arch }));
+    const config = "CONFIG_BLK_DEV_INITRD=y\nCONFIG_ACPI=y\nCONFIG_PCI=y\nCONFIG_KVM_GUEST=y\n";
+    writeFileSync(join(from, "vmlinux"), smallKernel({ config, ...options, version, arch }));
     if (provenance !== undefined) writeFileSync(join(from, "provenance.json"), provenance);
     const name = `generic-${version.split(".").slice(0, 2).join(".")}`;
     const words = ["kernel", "import", name, "--from", from, "--distro", "generic", "--force"];

@@ -2,13 +2,17 @@ import type { Command } from "commander";
 import type { Run } from "../app.ts";
 import { listedDocument, sizeOf } from "../documents.ts";
 import { renderTable } from "../table.ts";
+import { bootWords } from "../../core/boot-proof.ts";
+import { BangerError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/sizes.ts";
+import { tagsOf } from "../tags.ts";
 import type { ListedEntry, ListedKernel, Standing } from "../../ops/list.ts";
 import type { Output } from "../output.ts";
 
 interface Options {
   readonly available?: true;
   readonly allArch?: true;
+  readonly needs?: string;
 }
 
 /** `kernel list` and `kernel outdated`. */
@@ -22,10 +26,17 @@ export function addKernelList(kernel: Command, run: Run): void {
     )
     .option("-a, --available", "list the catalog instead")
     .option("--all-arch", "with --available: also kernels for other architectures")
+    .option("--needs <tags>", "with --available: only kernels with these features: docker,ebpf")
     .action(
       run(async (app, _names, options: Options) => {
         const { openStore } = await import("../../ops/context.ts");
         const { listAvailable, listInstalled } = await import("../../ops/list.ts");
+        const needs = await tagsOf(options.needs, "--needs");
+        if (needs.length > 0 && options.available !== true) {
+          throw new BangerError("usage", "--needs is for --available", {
+            hint: "to look into installed kernels: banger kernel check NAME --needs …",
+          });
+        }
         const store = await openStore(app.context, "read");
         if (options.available !== true) {
           const kernels = listInstalled(app.context, store);
@@ -34,13 +45,16 @@ export function addKernelList(kernel: Command, run: Run): void {
             text: installedText(app.output, kernels),
           };
         }
-        const entries = listAvailable(app.context, store, options.allArch === true);
+        const entries = listAvailable(app.context, store, {
+          allArch: options.allArch === true,
+          needs,
+        });
         const { serial, updated } = app.context.catalog();
         const json = {
           catalog: { serial, updated },
           entries: entries.map(({ entry, standing }) => ({ ...entry, standing: standing ?? null })),
         };
-        return { json, text: availableText(app.output, entries) };
+        return { json, text: availableText(app.output, entries, needs) };
       }),
     );
 
@@ -95,12 +109,18 @@ function installedText(output: Output, kernels: readonly ListedKernel[]): string
   );
 }
 
-function availableText(output: Output, entries: readonly ListedEntry[]): string {
+function availableText(
+  output: Output,
+  entries: readonly ListedEntry[],
+  needs: readonly string[],
+): string {
   if (entries.length === 0) {
-    output.note("the catalog has no kernels for this architecture; see all: --all-arch");
+    const what = needs.length === 0 ? "kernels" : `kernels with ${needs.join(", ")}`;
+    output.note(`the catalog has no ${what} for this architecture; see all: --all-arch`);
     return "";
   }
-  const columns = ["NAME", "ARCH", "VERSION", "SIZE", "INSTALLED"].map((heading) => ({ heading }));
+  const headings = ["NAME", "ARCH", "VERSION", "SIZE", "INSTALLED", "BOOTED"];
+  const columns = headings.map((heading) => ({ heading }));
   return renderTable(
     output,
     [...columns, { heading: "DESCRIPTION", flexible: true }],
@@ -110,6 +130,7 @@ function availableText(output: Output, entries: readonly ListedEntry[]): string 
       entry.kernel_version,
       formatBytes(entry.size_bytes),
       standing === undefined ? "no" : standing === "current" ? "yes" : standingWords[standing],
+      entry.boot === undefined ? "?" : bootWords(entry.boot),
       entry.description,
     ]),
   );

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Command } from "commander";
+import { bootWords } from "../../core/boot-proof.ts";
 import { bundleNames } from "../../core/bundle-tree.ts";
 import { BangerError } from "../../core/errors.ts";
 import { fileDigest } from "../../core/manifest.ts";
@@ -65,6 +66,8 @@ export function addKernelShow(kernel: Command, run: Run): void {
                 ["catalog sha256", entry.tarball_sha256],
                 ["catalog url", entry.tarball_url],
                 ["description", entry.description],
+                ["features", entry.features?.join(", ") ?? "not told"],
+                ["booted", entry.boot === undefined ? "not told" : bootWords(entry.boot)],
               ] as const)),
           ...(installed === undefined
             ? [["installed", `no; to install it: banger kernel pull ${names[0] ?? ""}`] as const]

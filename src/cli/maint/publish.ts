@@ -61,6 +61,7 @@ export function addPublish(program: Command, run: Run, repository: Repository): 
           cache: repository.cache,
           baseUrl,
           publisher: await publisherOf(app, repository),
+          program: `banger-maint ${repository.version}`,
           allowOlder: options.allowOlder === true,
           wait: options.wait,
         };
