@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:tes
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
+import { documentOf, refusal, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { type BucketKind, Publishing, removeCertificates } from "../support/publishing.ts";
 import type { ChildResult } from "../support/sandbox.ts";
 
@@ -26,12 +26,6 @@ function keysOf(document: unknown): readonly [string, string, string] {
   return [keyAt(0), keyAt(1), keyAt(2)];
 }
 
-/** The error on standard output, as `code: message`, with the exit code. */
-function refusal(result: ChildResult): string {
-  const document: unknown = JSON.parse(result.stdout);
-  return `${String(result.exitCode)} ${textAt(document, "error.code")}: ${textAt(document, "error.message")}`;
-}
-
 for (const kind of kinds) {
   describe(`publish, to a bucket of rclone's type ${kind}`, () => {
     beforeEach(async () => {
@@ -44,9 +38,8 @@ for (const kind of kinds) {
       expect(document).toMatchObject({ dry_run: false, change: "added", serial: 1 });
       const keys = keysOf(document);
       const plain = keys.map((key) => key.replaceAll(/(?<=-)[0-9a-f]{12}/g, "0"));
-      expect(plain.join()).toBe(
-        "generic-6.12-x86_64-0.tar.zst,generic-6.12-x86_64-0.build-0.json,generic-6.12-x86_64-0.boot-0.json",
-      );
+      const ends = ["tar.zst", "build-0.json", "boot-0.json"];
+      expect(plain).toEqual(ends.map((end) => `generic-6.12-x86_64-0.${end}`));
       expect(site.keys()).toEqual([...keys].sort());
       const [entry] = parsedEntries();
       expect(entry).toEqual(valueAt(document, "entry"));

@@ -38,3 +38,9 @@ export function textAt(document: unknown, place: string): string {
   if (typeof value === "string") return value;
   throw new Error(`${place} is ${JSON.stringify(value)}, expected text`);
 }
+
+/** The error on standard output, as `EXITCODE CODE: MESSAGE`. */
+export function refusal({ stdout, exitCode }: ChildResult): string {
+  const error = valueAt(JSON.parse(stdout), "error");
+  return `${String(exitCode)} ${textAt(error, "code")}: ${textAt(error, "message")}`;
+}
