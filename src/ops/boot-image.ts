@@ -8,6 +8,7 @@ import { defaultBootArgs } from "../core/firecracker-config.ts";
 import { readGuestReport } from "../core/guest-report.ts";
 import { fileDigest } from "../core/manifest.ts";
 import type { Context } from "./context.ts";
+import { holdKernel } from "./hold-kernel.ts";
 import type { InspectedImage } from "./image-inspect.ts";
 import { withVmm } from "./with-vmm.ts";
 
@@ -40,6 +41,7 @@ export async function bootImage(context: Context, input: BootImageInput): Promis
   if (problem !== undefined) throw problem;
   if (kernel === undefined) throw new Error(`${record.name} has neither a kernel nor a problem`);
   const { arch } = record.kernel;
+  using _held = holdKernel(kernel);
   const hasInitrd = fileDigest(kernel.manifest, bundleNames.initrd) !== undefined;
   const { name } = record;
   const { vmm, end, console, wallMs } = await withVmm(
@@ -50,8 +52,8 @@ export async function bootImage(context: Context, input: BootImageInput): Promis
         candidate,
         {
           arch,
-          kernel: path.join(kernel.directory, bundleNames.kernel),
-          initrd: hasInitrd ? path.join(kernel.directory, bundleNames.initrd) : undefined,
+          kernel: path.join(kernel.treeDirectory, bundleNames.kernel),
+          initrd: hasInitrd ? path.join(kernel.treeDirectory, bundleNames.initrd) : undefined,
           disk: record.rootfs,
           diskIsReadOnly: true,
           memoryMib: input.memoryMib,

@@ -14,6 +14,7 @@ import { lookThrough } from "../io/files.ts";
 import { HeldFile } from "../io/held-file.ts";
 import { temporaryFolder } from "../io/private-folder.ts";
 import type { Context } from "./context.ts";
+import { holdKernel } from "./hold-kernel.ts";
 import { inspectKernel } from "./inspect-kernel.ts";
 import type { KernelTarget } from "./kernel-target.ts";
 import { withVmm } from "./with-vmm.ts";
@@ -63,6 +64,7 @@ const leastMemoryMib = 256;
  */
 export async function bootKernel(context: Context, input: BootKernelInput): Promise<BootReport> {
   const { target } = input;
+  using _held = target.installed && holdKernel(target.installed);
   const facts = inspectKernel(context, target);
   const { arch } = facts;
   const initrd = initrdOf(input);
@@ -79,7 +81,7 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
       disk,
       machine: {
         arch,
-        kernel: path.resolve(facts.file),
+        kernel: imageOf(target),
         disk: { descriptor: disk.file.descriptor },
         diskIsReadOnly: false,
         memoryMib,
@@ -108,7 +110,14 @@ function initrdOf({ initrd, target, root }: BootKernelInput): string | undefined
   const { installed } = target;
   if (installed === undefined || root === "initramfs") return undefined;
   const has = fileDigest(installed.manifest, bundleNames.initrd) !== undefined;
-  return has ? path.join(installed.directory, bundleNames.initrd) : undefined;
+  return has ? path.join(installed.treeDirectory, bundleNames.initrd) : undefined;
+}
+
+/** In the very tree that is held: another may take its name meanwhile. */
+function imageOf({ installed, file }: KernelTarget): string {
+  return installed === undefined
+    ? path.resolve(file)
+    : path.join(installed.treeDirectory, bundleNames.kernel);
 }
 
 /** The kernel, what it unpacks from its initrd, and room to work in. */

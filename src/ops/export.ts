@@ -2,7 +2,7 @@ import path from "node:path";
 import { copyFile, copyTree } from "../io/copy.ts";
 import { lookThrough } from "../io/files.ts";
 import type { InstalledKernel } from "../store/kernel-store.ts";
-import { usingKernel } from "./verify.ts";
+import { holdKernel } from "./hold-kernel.ts";
 
 /**
  * Copies an installed kernel out of the store.
@@ -18,14 +18,13 @@ export function exportKernel(
   vmlinuxOnly: boolean,
 ): string {
   const resolved = path.resolve(destination);
-  return usingKernel(kernel, () => {
-    if (!vmlinuxOnly) {
-      copyTree(kernel.treeDirectory, resolved);
-      return resolved;
-    }
-    const isFolder = lookThrough(resolved)?.isDirectory() === true;
-    const target = isFolder ? path.join(resolved, "vmlinux") : resolved;
-    copyFile(path.join(kernel.treeDirectory, "vmlinux"), target);
-    return target;
-  });
+  using _held = holdKernel(kernel);
+  if (!vmlinuxOnly) {
+    copyTree(kernel.treeDirectory, resolved);
+    return resolved;
+  }
+  const isFolder = lookThrough(resolved)?.isDirectory() === true;
+  const target = isFolder ? path.join(resolved, "vmlinux") : resolved;
+  copyFile(path.join(kernel.treeDirectory, "vmlinux"), target);
+  return target;
 }

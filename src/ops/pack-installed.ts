@@ -3,11 +3,11 @@ import { BangerError } from "../core/errors.ts";
 import { compareVersions, kernelLine, type KernelVersion } from "../core/kernel-version.ts";
 import { manifestFileName } from "../core/manifest.ts";
 import type { Reference } from "../core/reference.ts";
-import { FileLock } from "../io/lock.ts";
 import type { InstalledKernel } from "../store/kernel-store.ts";
 import { readForEdit } from "./catalog-edit.ts";
 import { type Context, openStore } from "./context.ts";
 import { findKernel } from "./find-kernel.ts";
+import { holdKernel } from "./hold-kernel.ts";
 import { packBundle, type PackedBundle } from "./pack-bundle.ts";
 import { verify } from "./verify.ts";
 
@@ -47,37 +47,30 @@ export async function packInstalled(
   requireName(kernel, kernelVersion);
   refuseOlder(input, kernelVersion, kernel);
   const { name, arch, manifest } = kernel;
-  const lock = FileLock.tryAcquireFolder(kernel.treeDirectory, "shared");
-  if (lock === undefined) {
-    throw new BangerError("busy", `${name} is being removed or replaced at this moment`);
-  }
-  try {
-    context.report({ kind: "stage", name, stage: "verify" });
-    const { findings } = verify(context, kernel);
-    if (findings.length > 0) {
-      const list = findings.map(({ path: file, problem }) => `${file} (${problem})`).join(", ");
-      throw new BangerError("verification-failed", `${name} (${arch}) is damaged: ${list}`, {
-        hint: "import or pull it again; only what is as its manifest says is published",
-      });
-    }
-    context.report({ kind: "publish", name, step: "pack", where: out });
-    const packed = await packBundle({
-      signal: context.signal,
-      from: kernel.treeDirectory,
-      leaveOut: [manifestFileName],
-      out,
-      name,
-      arch,
-      kernelVersion,
-      distro: manifest.distro,
-      description: input.description,
-      baseUrl: input.baseUrl,
+  using _held = holdKernel(kernel);
+  context.report({ kind: "stage", name, stage: "verify" });
+  const { findings } = verify(context, kernel);
+  if (findings.length > 0) {
+    const list = findings.map(({ path: file, problem }) => `${file} (${problem})`).join(", ");
+    throw new BangerError("verification-failed", `${name} (${arch}) is damaged: ${list}`, {
+      hint: "import or pull it again; only what is as its manifest says is published",
     });
-    context.signal.throwIfAborted();
-    return { ...packed, kernel };
-  } finally {
-    lock.release();
   }
+  context.report({ kind: "publish", name, step: "pack", where: out });
+  const packed = await packBundle({
+    signal: context.signal,
+    from: kernel.treeDirectory,
+    leaveOut: [manifestFileName],
+    out,
+    name,
+    arch,
+    kernelVersion,
+    distro: manifest.distro,
+    description: input.description,
+    baseUrl: input.baseUrl,
+  });
+  context.signal.throwIfAborted();
+  return { ...packed, kernel };
 }
 
 function requireName({ name, manifest }: InstalledKernel, version: KernelVersion): void {

@@ -132,7 +132,7 @@ describe("what cannot be booted is refused:", () => {
   });
 });
 
-test("nothing stays behind: not of a boot, not of one that is killed with its parent", async () => {
+test("nothing stays behind of a boot, nor of one that is killed; and nobody removes its kernel meanwhile", async () => {
   const leftovers = (): string[] => readdirSync(join(sandbox.folder, "tmp"));
   await boot(0, kernel);
   expect(leftovers()).toEqual([]);
@@ -144,6 +144,8 @@ test("nothing stays behind: not of a boot, not of one that is killed with its pa
     initrd("stays", "for (;;) {}"),
   ]);
   const qemu = await until("QEMU runs", () => qemuOf(running.pid));
+  const removed = await sandbox.banger(["kernel", "rm", "--yes", kernel]);
+  expect(requireExit(removed, 6).stderr).toContain("is being used by another banger");
   process.kill(running.pid, "SIGKILL");
   await gone(qemu);
   expect(leftovers()).toEqual([]);
