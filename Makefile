@@ -136,7 +136,7 @@ guest: node_modules ## Build the guest that kernels are booted with, after a cha
 # In a store of its own, so that neither a kernel of yours nor an earlier attempt is in the way.
 .PHONY: publish-kernel
 publish-kernel: build ## Publish the kernel that was built, and write it into the catalog: LINE=6.12 ARCH=x86_64
-	@scripts/require.sh rclone
+	@scripts/require.sh rclone $(BOOT_TOOLS)
 	@rm -rf $(PUBLISH_STATE)
 	BANGER_STATE_DIR=$(PUBLISH_STATE) build/banger kernel import generic-$(LINE) --from $(FROM) --distro generic --arch $(ARCH)
 	BANGER_STATE_DIR=$(PUBLISH_STATE) scripts/publish-kernel.sh generic-$(LINE):$(ARCH) \

@@ -17,23 +17,30 @@ import {
 import { join } from "node:path";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { Checkout, type CheckoutRun, nobody } from "../support/checkout.ts";
-import { type ChildResult, runChild } from "../support/child.ts";
+import { probesOf } from "../support/boots.ts";
+import type { ChildResult } from "../support/child.ts";
 import { bangerExecutable } from "../support/sandbox.ts";
 
 const source = "/usr/src/linux-source-6.1.tar.xz";
 const limitMs = 900_000;
 
 /** What the kernel shall have on top of nothing at all. */
-const fragment = [
-  "64BIT PRINTK EARLY_PRINTK TTY SERIAL_8250 SERIAL_8250_CONSOLE BINFMT_ELF PROC_FS SYSFS",
-  "HYPERVISOR_GUEST PARAVIRT PVH BLOCK BLK_DEV VIRTIO_MENU VIRTIO_MMIO VIRTIO_BLK IKCONFIG IKCONFIG_PROC",
-  "BPF_SYSCALL DEBUG_KERNEL DEBUG_INFO_DWARF4 DEBUG_INFO_BTF ACPI",
+const symbols = [
+  "64BIT PRINTK EARLY_PRINTK TTY SERIAL_8250 SERIAL_8250_CONSOLE BINFMT_ELF PROC_FS PROC_SYSCTL SYSFS",
+  "DEVTMPFS HYPERVISOR_GUEST PARAVIRT KVM_GUEST PVH PCI ACPI BLOCK BLK_DEV VIRTIO_MENU VIRTIO_MMIO VIRTIO_BLK",
+  "EXT4_FS POSIX_TIMERS IKCONFIG IKCONFIG_PROC BPF_SYSCALL DEBUG_KERNEL DEBUG_INFO_DWARF4 DEBUG_INFO_BTF",
 ]
   .join(" ")
-  .split(" ")
-  .map((symbol) => `CONFIG_${symbol}=y\n`)
-  .join("")
-  .concat("# CONFIG_DEBUG_INFO_NONE is not set\n# CONFIG_MODULES is not set\n");
+  .split(" ");
+
+/** A fragment that asks for symbols, and for no modules. */
+function asking(wanted: readonly string[]): string {
+  const lines = wanted.map((symbol) => `CONFIG_${symbol}=y\n`).join("");
+  const debug = wanted.includes("DEBUG_INFO_BTF") ? "# CONFIG_DEBUG_INFO_NONE is not set\n" : "";
+  return `${lines}${debug}# CONFIG_MODULES is not set\n`;
+}
+
+const fragment = asking(symbols);
 
 const sha256Of = (file: string): string =>
   createHash("sha256").update(readFileSync(file)).digest("hex");
@@ -64,11 +71,30 @@ function writeRecipe(checkout: Checkout, pin: string, asked = fragment): void {
       },
     },
     unavailable: {},
-    required: ["VIRTIO_BLK", "DEBUG_INFO_BTF"],
+    required: ["VIRTIO_MMIO"],
     forbidden: ["MODULES"],
     drift: {},
   };
   writeFileSync(join(folder, "recipe.json"), JSON.stringify(recipe));
+}
+
+/** The configuration that has what is asked for, and else nothing. */
+function configured(checkout: Checkout, asked: string): string {
+  const trees = join(checkout.root, "build/kernel/trees");
+  const [tree = ""] = readdirSync(trees).map((name) => join(trees, name));
+  const objects = join(checkout.folder, "allnoconfig");
+  writeFileSync(join(checkout.folder, "wanted"), asked);
+  execFileSync("make", ["-C", tree, `O=${objects}`, "ARCH=x86_64", "-s", "allnoconfig"], {
+    env: { PATH: process.env["PATH"], KCONFIG_ALLCONFIG: join(checkout.folder, "wanted") },
+  });
+  return readFileSync(join(objects, ".config"), "utf8");
+}
+
+/** What `banger kernel boot` says of a kernel that a checkout has built. */
+async function booted(checkout: Checkout, vmlinux: string, exitCode: number): Promise<unknown> {
+  copyFileSync(bangerExecutable(), join(checkout.root, "banger"));
+  const words = ["kernel", "boot", vmlinux, "--timeout", "60", "--json"];
+  return documentOf(await checkout.run("banger", words, { timeoutMs: limitMs }), exitCode);
 }
 
 function build(
@@ -115,14 +141,7 @@ describe("a small kernel", () => {
   test(
     "is built to the same bytes in another folder, by another user, with another time zone, umask and number of jobs, and without ccache",
     async () => {
-      const trees = join(first.root, "build/kernel/trees");
-      const [tree = ""] = readdirSync(trees).map((name) => join(trees, name));
-      const objects = join(first.folder, "allnoconfig");
-      writeFileSync(join(first.folder, "wanted"), fragment);
-      execFileSync("make", ["-C", tree, `O=${objects}`, "ARCH=x86_64", "-s", "allnoconfig"], {
-        env: { PATH: process.env["PATH"], KCONFIG_ALLCONFIG: join(first.folder, "wanted") },
-      });
-      const pin = readFileSync(join(objects, ".config"), "utf8");
+      const pin = configured(first, fragment);
       writeRecipe(first, pin);
       writeRecipe(second, pin);
       requireExit(await build(first, []));
@@ -161,21 +180,17 @@ describe("a small kernel", () => {
   });
 
   test(
-    "boots",
+    "boots, and what it is made without is told as that",
     async () => {
-      const nonce = createHash("sha256").update(first.folder).digest("hex");
-      const kernel = join(outOf(first), "vmlinux");
-      const append = `console=ttyS0 panic=-1 tsc_early_khz=2500000 nonce=${nonce}`;
-      const { stdout } = await runChild({
-        file: "qemu-system-x86_64",
-        args: [
-          ["-M", "microvm,acpi=on", "-accel", "tcg", "-m", "256", "-nographic", "-no-reboot"],
-          ["-kernel", kernel, "-append", append],
-        ].flat(),
-        timeoutMs: limitMs,
+      const document = await booted(first, join(outOf(first), "vmlinux"), 0);
+      expect(document).toMatchObject({ proven: true, root: "disk" });
+      expect(Object.fromEntries(probesOf(document))).toMatchObject({
+        block: "pass",
+        config: "pass",
+        network: "absent",
+        vsock: "not-testable",
+        entropy: "absent",
       });
-      expect(stdout).toContain(`nonce=${nonce}`);
-      expect(stdout).toContain("Unable to mount root fs");
     },
     limitMs,
   );
@@ -247,6 +262,23 @@ describe("a small kernel", () => {
 
       requireExit(await first.run("scripts/banger-maint", ["remove", name], { env }));
       expect(readFileSync(catalog, "utf8")).not.toContain(`"${name}"`);
+    },
+    limitMs,
+  );
+
+  const lean = symbols.filter((symbol) => !/^(?:DEBUG|BPF)_/.test(symbol));
+  test.each([
+    ["VIRTIO_BLK", /^it found no root device/],
+    ["SERIAL_8250_CONSOLE", /^it runs, and says nothing/],
+  ])(
+    "is told when it is built without %s",
+    async (missing, cause) => {
+      const asked = asking(lean.filter((symbol) => symbol !== missing));
+      writeRecipe(first, configured(first, asked), asked);
+      const out = join(first.folder, `without-${missing}`);
+      requireExit(await build(first, ["--out", out]));
+      const document = await booted(first, join(out, "vmlinux"), 1);
+      expect(textAt(document, "cause")).toMatch(cause);
     },
     limitMs,
   );
