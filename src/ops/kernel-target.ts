@@ -33,6 +33,7 @@ export async function kernelTarget(
   arch: Arch | undefined,
   parse: (text: string) => Reference,
 ): Promise<KernelTarget> {
+  if (text === "") throw new BangerError("usage", "the name of the kernel is empty");
   const isFile = lookThrough(text) !== undefined;
   if (text.includes("/")) return fileTarget(text, arch);
   try {

@@ -6,7 +6,7 @@ import { bootWords } from "../../core/boot-proof.ts";
 import { BangerError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/sizes.ts";
 import { tagsOf } from "../tags.ts";
-import type { ListedEntry, ListedKernel, Standing } from "../../ops/list.ts";
+import type { ListedEntry, ListedKernel, ListFilter, Standing } from "../../ops/list.ts";
 import type { Output } from "../output.ts";
 
 interface Options {
@@ -45,16 +45,14 @@ export function addKernelList(kernel: Command, run: Run): void {
             text: installedText(app.output, kernels),
           };
         }
-        const entries = listAvailable(app.context, store, {
-          allArch: options.allArch === true,
-          needs,
-        });
+        const filter: ListFilter = { allArch: options.allArch === true, needs };
+        const entries = listAvailable(app.context, store, filter);
         const { serial, updated } = app.context.catalog();
         const json = {
           catalog: { serial, updated },
           entries: entries.map(({ entry, standing }) => ({ ...entry, standing: standing ?? null })),
         };
-        return { json, text: availableText(app.output, entries, needs) };
+        return { json, text: availableText(app.output, entries, filter) };
       }),
     );
 
@@ -112,11 +110,12 @@ function installedText(output: Output, kernels: readonly ListedKernel[]): string
 function availableText(
   output: Output,
   entries: readonly ListedEntry[],
-  needs: readonly string[],
+  { allArch, needs }: ListFilter,
 ): string {
   if (entries.length === 0) {
     const what = needs.length === 0 ? "kernels" : `kernels with ${needs.join(", ")}`;
-    output.note(`the catalog has no ${what} for this architecture; see all: --all-arch`);
+    const where = allArch ? "" : " for this architecture; see all: --all-arch";
+    output.note(`the catalog has no ${what}${where}`);
     return "";
   }
   const headings = ["NAME", "ARCH", "VERSION", "SIZE", "INSTALLED", "BOOTED"];
