@@ -93,7 +93,7 @@ for (const kind of kinds) {
       const document = documentOf(await site.maint(words));
       expect(document).toMatchObject({ change: "added", serial: 1 });
       requireExit(await site.maint(["check"]));
-    });
+    }, 120_000);
 
     test("what a broken upload left under the key is replaced by the whole file", async () => {
       const [tarball] = keysOf(documentOf(await publish("--json")));

@@ -4,10 +4,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { buildGuest } from "../guest/build.ts";
-import { testUnless } from "./support/obstacles.ts";
+import { buildGuest } from "../../guest/build.ts";
+import { testUnless } from "../support/obstacles.ts";
 
-const guest = resolve(import.meta.dirname, "../guest");
+const guest = resolve(import.meta.dirname, "../../guest");
 const built = (folder: string): string[] =>
   readdirSync(folder)
     .filter((name) => /\.(?:ext4|cpio)$/.test(name))
