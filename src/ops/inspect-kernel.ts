@@ -153,12 +153,25 @@ function beside(context: Context, file: string, banner: Banner): FoundConfig | u
     if (lookThrough(candidate)?.isFile() !== true) continue;
     const text = readText(realPath(candidate), maxKconfigBytes) ?? "";
     const version = /^# Linux\/\S+ (\S+) Kernel Configuration$/m.exec(text)?.[1];
-    const isOfKernel = version === banner.version || version === banner.release;
-    const symbols = isOfKernel ? symbolsOf(text, candidate) : undefined;
+    const symbols = isNamedIn(banner, version) ? symbolsOf(text, candidate) : undefined;
     if (symbols !== undefined) return { from: "beside", file: candidate, symbols };
     context.report({ kind: "foreign-config", file: candidate, version });
   }
   return undefined;
+}
+
+/**
+ * Whether a banner names a version, alone or with a suffix: Debian's `6.1.0-56-amd64` says "Debian 6.1.192-2"
+ * further on, and its configuration 6.1.192.
+ */
+function isNamedIn({ text }: Banner, version: string | undefined): boolean {
+  if (version === undefined) return false;
+  return text
+    .split(/[^\w.+~-]+/)
+    .some(
+      (word) =>
+        word === version || (/^[-+]/.test(word.slice(version.length)) && word.startsWith(version)),
+    );
 }
 
 function symbolsOf(text: string, origin: string): Kconfig | undefined {

@@ -148,6 +148,15 @@ describe("kernel check, of a file", () => {
     },
   );
 
+  test("takes a configuration of the version that a distribution's kernel names in its banner", async () => {
+    const image = smallKernel({ version: "6.1.0-56-amd64", seed: "Debian 6.1.192-2" });
+    const file = write("debian/vmlinux-6.1.0-56-amd64", image);
+    write("debian/config-6.1.0-56-amd64", configOf(bootable, "6.1.192"));
+    expect(await checked(0, file)).toMatchObject({ config: { from: "beside" } });
+    write("debian/config-6.1.0-56-amd64", configOf(bootable, "6.1.19"));
+    expect(await checked(7, file)).toMatchObject({ config: null });
+  });
+
   test("passes over a configuration of another version, and says so", async () => {
     const file = write("foreign/vmlinux", smallKernel());
     write("foreign/kernel.config", configOf(bootable, "6.12.2"));
