@@ -63,7 +63,7 @@ faults: require-test build ## Print the table of faults and how banger answers e
 	@tail -n 1 build/faults.log
 
 .PHONY: test-kernel-build
-test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes some minutes
+test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes half an hour
 	@scripts/require.sh $(TEST_TOOLS) $(KERNEL_TOOLS) linux-source-6.1
 	@scripts/run-tests.sh ./test/long
 
