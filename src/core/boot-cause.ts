@@ -56,7 +56,7 @@ export function likelyCause(
       return "it runs, and says nothing: the kernel has no driver for the console (SERIAL_8250_CONSOLE, PRINTK, TTY), or console= is not in its arguments";
     }
     return end.kind === "timeout"
-      ? `it said nothing in ${end.seconds} s: it hangs before it has a console, or has no driver for it (SERIAL_8250_CONSOLE, PRINTK, TTY)`
+      ? `it said nothing in ${end.seconds} s: it hangs before it has a console, has no driver for it (SERIAL_8250_CONSOLE, PRINTK, TTY), or its arguments name none (console=)`
       : "it stopped before it said anything: the image is damaged, or not for this machine";
   }
   for (const [pattern, words] of causes) {

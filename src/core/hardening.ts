@@ -10,6 +10,8 @@ interface HardeningOption {
   readonly why: string;
   /** Where there is no such option, nothing is said of it. Default: everywhere. */
   readonly arch?: Arch;
+  /** Before this version there was no option, and every kernel had it. */
+  readonly optionSince?: string;
   /** From this version on every kernel has it, and there is no option any more. */
   readonly alwaysSince?: string;
 }
@@ -51,7 +53,10 @@ const options: readonly HardeningOption[] = [
   off("DEVMEM", "/dev/mem gives root all of the guest's memory"),
   off("MODULES", "root can load code into the kernel"),
   off("KEXEC", "root can replace the kernel"),
-  off("LEGACY_TIOCSTI", "a program can type into the terminal of another"),
+  {
+    ...off("LEGACY_TIOCSTI", "a program can type into the terminal of another"),
+    optionSince: "6.2",
+  },
   off("PROC_KCORE", "root can read all of the kernel's memory"),
   off("DEBUG_FS", "a large surface for root"),
   off("USERFAULTFD", "helps to win races in the kernel; since Linux 5.11 for the privileged only"),
@@ -76,15 +81,18 @@ export function judgeHardening(
 ): HardeningFinding[] {
   return options
     .filter((option) => option.arch === undefined || option.arch === arch)
-    .map(({ symbol, wanted, why, alwaysSince }) => {
+    .map(({ symbol, wanted, why, alwaysSince, optionSince }) => {
       const names = symbol.split("|");
       const isAlways =
-        alwaysSince !== undefined &&
-        isKernelVersion(alwaysSince) &&
-        compareVersions(version, alwaysSince) >= 0;
+        (alwaysSince !== undefined && isFrom(version, alwaysSince)) ||
+        (optionSince !== undefined && !isFrom(version, optionSince));
       const set = isAlways ? symbol : names.find((name) => valueOf(symbols, name) !== "n");
       return { symbol: set ?? names[0] ?? symbol, set: set !== undefined, wanted, why };
     });
+}
+
+function isFrom(version: KernelVersion, first: string): boolean {
+  return isKernelVersion(first) && compareVersions(version, first) >= 0;
 }
 
 function on(symbol: string, why: string, arch?: Arch): HardeningOption {

@@ -119,9 +119,14 @@ function requireStarted(program: string, exitCode: number, stderr: string): void
 
 function missing(program: string, cause: unknown): BangerError {
   return new BangerError("failed", `there is no program ${program} on this machine`, {
-    hint: `on Debian, most are in the package of their name: apt-get install ${path.basename(program)}`,
+    hint: `on Debian: apt-get install ${packageOf(path.basename(program))}`,
     cause,
   });
+}
+
+/** Debian's package of a program; most are in the one of their name. */
+function packageOf(program: string): string {
+  return program === "setpriv" || program === "prlimit" ? "util-linux" : program;
 }
 
 function definedOnly(variables: Variables): Record<string, string> {

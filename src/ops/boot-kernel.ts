@@ -55,6 +55,8 @@ export interface BootReport {
 }
 
 const leastMemoryMib = 256;
+/** No initrd is larger: 1 GiB. */
+const maxInitrdBytes = 2 ** 30;
 /**
  * Boots a kernel in a virtual machine with banger's guest, and tries out what it should do. Needs no root,
  * and leaves nothing behind.
@@ -104,13 +106,20 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
 
 function initrdOf({ initrd, target, root }: BootKernelInput): string | undefined {
   if (initrd !== undefined) {
-    if (lookThrough(initrd)?.isFile() === true) return path.resolve(initrd);
-    throw new BangerError("not-found", `there is no initrd ${initrd}`);
+    return requireInitrd(initrd);
   }
   const { installed } = target;
   if (installed === undefined || root === "initramfs") return undefined;
   const has = fileDigest(installed.manifest, bundleNames.initrd) !== undefined;
   return has ? path.join(installed.treeDirectory, bundleNames.initrd) : undefined;
+}
+
+function requireInitrd(initrd: string): string {
+  const stats = lookThrough(initrd);
+  if (stats === undefined) throw new BangerError("not-found", `there is no initrd ${initrd}`);
+  if (stats.isFile() && stats.size > 0 && stats.size <= maxInitrdBytes) return path.resolve(initrd);
+  const found = stats.isFile() ? `it has ${stats.size} bytes` : "it is no regular file";
+  throw new BangerError("wrong-image", `${initrd} cannot be an initrd: ${found}`);
 }
 
 /** In the very tree that is held: another may take its name meanwhile. */

@@ -77,6 +77,8 @@ export async function extractKernel(
 function open(source: string): HeldFile {
   const stats = lookThrough(source);
   if (stats === undefined) throw new BangerError("not-found", `there is no file ${source}`);
+  // A file of /proc has no size, and reading it may take for ever.
+  if (stats.isFile() && stats.size === 0) requireBootable({ kind: "empty" }, "x86_64", source);
   const held = stats.isFile() ? HeldFile.open(realPath(source)) : undefined;
   if (held === undefined) throw new BangerError("wrong-image", `${source} is no regular file`);
   return held;

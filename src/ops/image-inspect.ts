@@ -60,7 +60,13 @@ function inspect(kernels: KernelStore, images: ImageStore, record: ImageRecord):
               hint: `bring it back, or register the image again: banger image register --force --name ${record.name} …`,
             },
           )
-        : undefined;
+        : rootfs.isBlockDevice() || (rootfs.isFile() && rootfs.size > 0)
+          ? undefined
+          : new BangerError(
+              "wrong-image",
+              `the root filesystem ${record.rootfs} of ${record.name} is no longer one`,
+              { hint: "it is empty, or neither a file nor a block device: bring it back" },
+            );
     return { record, kernel, problem };
   } catch (error) {
     if (!(error instanceof BangerError)) throw error;

@@ -36,7 +36,9 @@ const maxKernelBytes = 2 ** 30;
 export function inspectKernel(context: Context, target: KernelTarget): KernelFacts {
   const { file } = target;
   const sizeBytes = requireFile(file);
-  const image = identifyImage(readHead(file, imageHeadBytes), sizeBytes);
+  // A file of /proc has no size, and reading it may take for ever.
+  const head = sizeBytes === 0 ? new Uint8Array() : readHead(file, imageHeadBytes);
+  const image = identifyImage(head, sizeBytes);
   const arch = target.arch ?? archOf(image) ?? context.environment.hostArch;
   requireBootable(image, arch, file);
   if (sizeBytes > maxKernelBytes) {
@@ -134,30 +136,39 @@ function embedded(file: string, search: IkconfigSearch): FoundConfig | undefined
   return undefined;
 }
 
-/** The names that distributions and kernel builds give to the configuration of `vmlinux-6.12.1`. */
-function namesBeside(file: string): string[] {
+/** The names that distributions and kernel builds give to the configuration of a kernel. */
+function namesBeside(file: string, { release }: Banner): string[] {
   const name = path.basename(file);
-  const release = /^vmlinu[xz]-(?<release>.+)$/.exec(name)?.groups?.["release"];
-  return [
-    bundleNames.config,
-    `${name}.config`,
-    ...(release === undefined ? [] : [`config-${release}`]),
-    ...(name === "vmlinux" ? [".config"] : []),
-  ];
+  const names = [bundleNames.config, `${name}.config`, `config-${release}`];
+  return name === "vmlinux" ? [...names, ".config"] : names;
 }
 
 /** A configuration that lies beside the kernel, and says that it is of this version. */
 function beside(context: Context, file: string, banner: Banner): FoundConfig | undefined {
-  for (const name of namesBeside(file)) {
+  for (const name of namesBeside(file, banner)) {
     const candidate = path.join(path.dirname(file), name);
-    if (lookThrough(candidate)?.isFile() !== true) continue;
-    const text = readText(realPath(candidate), maxKconfigBytes) ?? "";
+    const text = textBeside(candidate);
+    if (text === undefined) continue;
     const version = /^# Linux\/\S+ (\S+) Kernel Configuration$/m.exec(text)?.[1];
-    const symbols = isNamedIn(banner, version) ? symbolsOf(text, candidate) : undefined;
+    const isOfKernel = isNamedIn(banner, version);
+    const symbols = isOfKernel ? symbolsOf(text, candidate) : undefined;
     if (symbols !== undefined) return { from: "beside", file: candidate, symbols };
-    context.report({ kind: "foreign-config", file: candidate, version });
+    const foreign = isOfKernel ? undefined : version;
+    context.report({ kind: "foreign-config", file: candidate, version: foreign });
   }
   return undefined;
+}
+
+/** Undefined when there is no such file; empty when it cannot be read. */
+function textBeside(candidate: string): string | undefined {
+  try {
+    const stats = lookThrough(candidate);
+    if (stats?.isFile() !== true) return undefined;
+    return stats.size === 0 ? "" : (readText(realPath(candidate), maxKconfigBytes) ?? "");
+  } catch (error) {
+    if (error instanceof BangerError) return "";
+    throw error;
+  }
 }
 
 /**

@@ -44,7 +44,8 @@ export async function kernelTarget(
     if (!(error instanceof BangerError)) throw error;
     const isNoName = error.code === "usage" || error.code === "not-found";
     if (isNoName && isFile) return fileTarget(text, arch);
-    if (error.code !== "usage") throw error;
+    // With a colon or an at sign it was meant as a name.
+    if (error.code !== "usage" || /[:@]/.test(text)) throw error;
     throw new BangerError("not-found", `there is no file ${text}, and it is no kernel's name`, {
       hint: "a name is like generic-6.12; what is installed: banger kernel list",
       cause: error,

@@ -73,6 +73,8 @@ test("hardening tells each option of the architecture once, and what newer kerne
   expect(by.get("REFCOUNT_FULL")?.set).toBe(true);
   expect(by.has("UNMAP_KERNEL_AT_EL0")).toBe(false);
   const old = judgeHardening(config, version("5.4.1"));
+  expect(old.find(({ symbol }) => symbol === "LEGACY_TIOCSTI")?.set).toBe(true);
+  expect(by.get("LEGACY_TIOCSTI")?.set).toBe(false);
   expect(old.find(({ symbol }) => symbol === "REFCOUNT_FULL")?.set).toBe(false);
 });
 

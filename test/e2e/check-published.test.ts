@@ -39,8 +39,10 @@ describe("check", () => {
     const document = documentOf(await site.maint(["check", "--json"]));
     expect(rowsOf(document)).toEqual([
       "generic-6.1 tarball ok",
+      "generic-6.1 boot ok",
       "generic-6.1 build ok",
       "generic-6.12 tarball ok",
+      "generic-6.12 boot ok",
       "generic-6.12 build ok",
     ]);
     const { stdout } = requireExit(await site.maint(["check"]));
@@ -57,14 +59,16 @@ describe("check", () => {
     const found = documentOf(await site.maint(["check", "--json"]), 4);
     expect(rowsOf(found)).toEqual([
       "generic-6.1 tarball wrong",
-      "generic-6.1 build wrong",
-      "generic-6.12 tarball missing",
+      "generic-6.1 boot wrong",
+      "generic-6.1 build missing",
+      "generic-6.12 tarball ok",
+      "generic-6.12 boot ok",
       "generic-6.12 build ok",
     ]);
     expect(textAt(found, "objects.0.problem")).toContain("sha256 is ");
     expect(textAt(found, "objects.1.problem")).toContain("size is ");
     expect(textAt(found, "objects.2.problem")).toContain("answered 404");
-    expect(textAt(found, "error.message")).toStartWith("3 of the 4 files of ");
+    expect(textAt(found, "error.message")).toStartWith("3 of the 6 files of ");
   });
 
   test("a server that cannot be reached is no proof: exit 5", async () => {

@@ -11,6 +11,7 @@ import {
   type CallPoint,
   changesBelow,
   closingsInStaging,
+  type MainThreadRun,
   repeatedSyncs,
 } from "../support/main-thread.ts";
 import { mountObstacle, straceObstacle, testUnless } from "../support/obstacles.ts";
@@ -53,8 +54,7 @@ for (const failure of failures) {
 
       const problems: string[] = [];
       for (const point of points) {
-        putBack();
-        for (const problem of await failAt(sandbox, point, failure)) {
+        for (const problem of await failAt(sandbox, point, failure, putBack)) {
           const where = `${point.syscall}(${point.text.replaceAll(sandbox.state, "$STATE")}`;
           problems.push(`${failure.errno} at call ${point.when} of ${where}: ${problem}`);
         }
@@ -79,24 +79,44 @@ function mayFail({ syscall, text }: CallPoint): boolean {
   );
 }
 
+/** Whether the one call that failed is the one that was meant. */
+function isHit({ calls }: MainThreadRun, point: CallPoint): boolean {
+  const [hit, ...others] = calls.filter((call) => call.injected);
+  return others.length === 0 && hit !== undefined && callAlone(hit.text) === callAlone(point.text);
+}
+
+/** A call without its result, and without what differs from run to run. */
+function callAlone(text: string): string {
+  return text
+    .replace(/\)? += .*$/s, "")
+    .replaceAll(/[0-9a-f]{16,}/g, "RANDOM")
+    .replaceAll(/\b\d+(?=<)|(?<=\/fd\/)\d+/g, "N");
+}
+
 /** Makes one call of the pull fail, and tells what is wrong with what comes of it. */
 async function failAt(
   sandbox: KernelSandbox,
   point: CallPoint,
   failure: Failure,
+  putBack: () => void,
 ): Promise<readonly string[]> {
   const problems: string[] = [];
   const want = (holds: boolean, problem: string): void => {
     if (!holds) problems.push(problem);
   };
-  const before = storeOf(sandbox);
   const rule = `${point.syscall}:error=${failure.errno}:when=${point.when}`;
-  const { result, calls } = await bangerOnMainThread(sandbox, pull, [rule]);
+  const hitOnce = async (): Promise<MainThreadRun> => {
+    putBack();
+    return bangerOnMainThread(sandbox, pull, [rule]);
+  };
+  putBack();
+  const before = storeOf(sandbox);
+  let run = await hitOnce();
+  // The runtime opens files of its own now and then, and every number behind them is another call's.
+  for (let more = 3; more > 0 && !isHit(run, point); more--) run = await hitOnce();
+  const { result, calls } = run;
   const hit = calls.filter((call) => call.injected);
-  want(
-    hit.length === 1 && hit[0]?.ordinal === point.when,
-    `another call was hit: ${hit.map((call) => call.text).join()}`,
-  );
+  want(isHit(run, point), `another call was hit: ${hit.map((call) => call.text).join()}`);
   if (mayFail(point)) {
     want(result.exitCode === 0, `exit ${result.exitCode}: ${result.stdout}`);
   } else {

@@ -138,6 +138,22 @@ describe("kernel check, of a file", () => {
     expect(needs.get("vsock")).toBe("no");
   });
 
+  test("does not wait for a file of /proc, which has no size", async () => {
+    expect(requireExit(await check("/proc/kmsg"), 4).stderr).toContain("is an empty file");
+  });
+
+  test("passes over a configuration that cannot be read, and takes the next", async () => {
+    const file = write("hostile/vmlinux", smallKernel());
+    symlinkSync("kernel.config", join(file, "../kernel.config"));
+    write("hostile/vmlinux.config", `${configOf(bootable)}CONFIG_A=\u001b[2Jm\n`);
+    const config = write("hostile/config-6.12.1", configOf(bootable));
+    const result = await check(file);
+    expect(requireExit(result).stderr).toContain(
+      "vmlinux.config cannot be read as a configuration",
+    );
+    expect(result.stdout).toContain(config);
+  });
+
   test.each(["kernel.config", "vmlinux-6.12.1.config", "config-6.12.1"])(
     "reads %s beside it",
     async (name) => {

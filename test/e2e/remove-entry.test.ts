@@ -46,7 +46,7 @@ function remove(...flags: readonly string[]): ReturnType<Publishing["maint"]> {
 }
 
 function resultsOf(document: unknown): readonly string[] {
-  return [0, 1].map((index) => textAt(document, `objects.${index}.result`));
+  return [0, 1, 2].map((index) => textAt(document, `objects.${index}.result`));
 }
 
 afterEach(async () => {
@@ -60,12 +60,12 @@ for (const kind of kinds) {
     test("--delete-remote deletes its files and no others, where no release names them", async () => {
       releaseWithoutIt();
       const would = documentOf(await remove("--delete-remote", "--dry-run", "--json"));
-      expect(resultsOf(would)).toEqual(["would-delete", "would-delete"]);
-      expect(site.keys()).toHaveLength(4);
+      expect(resultsOf(would)).toEqual(["would-delete", "would-delete", "would-delete"]);
+      expect(site.keys()).toHaveLength(6);
       expect(site.catalogText()).toBe(before);
       const done = documentOf(await remove("--delete-remote", "--json"));
-      expect(resultsOf(done)).toEqual(["deleted", "deleted"]);
-      expect(site.keys()).toHaveLength(2);
+      expect(resultsOf(done)).toEqual(["deleted", "deleted", "deleted"]);
+      expect(site.keys()).toHaveLength(3);
       requireExit(await site.maint(["check"]));
     });
   });
@@ -91,7 +91,7 @@ describe("remove", () => {
     expect(site.catalogText()).not.toContain("generic-6.12");
     expect(site.catalogText()).toContain("generic-6.1-x86_64");
     expect(valueAt(JSON.parse(site.catalogText()), "serial")).toBe(3);
-    expect(site.keys()).toHaveLength(2);
+    expect(site.keys()).toHaveLength(3);
   });
 
   test("run again after half of it was deleted, it finishes", async () => {
@@ -99,7 +99,7 @@ describe("remove", () => {
     const [first = ""] = site.keys();
     unlinkSync(join(site.sandbox.environment["RCLONE_BUCKET"] ?? "", first));
     const done = documentOf(await remove("--delete-remote", "--json"));
-    expect([...resultsOf(done)].sort()).toEqual(["absent", "deleted"]);
+    expect([...resultsOf(done)].sort()).toEqual(["absent", "deleted", "deleted"]);
     expect(site.keys()).toEqual([]);
     expect(site.catalogText()).not.toContain("generic-6.12");
   });
@@ -115,7 +115,7 @@ describe("remove", () => {
     expect(textAt(document, "error.code")).toBe("refused");
     expect(textAt(document, "error.message")).toEndWith(": v0.1.0");
     expect(result.stderr).toContain("--break-releases");
-    expect(site.keys()).toHaveLength(2);
+    expect(site.keys()).toHaveLength(3);
     expect(site.catalogText()).toBe(before);
     requireExit(await remove("--delete-remote", "--break-releases"));
     expect(site.keys()).toEqual([]);
@@ -150,14 +150,14 @@ describe("remove", () => {
     const catalog = ["--catalog", `${site.checkout}/shallow/catalog/catalog.json`];
     const shallow = documentOf(await site.maint([...words, ...catalog]), 1);
     expect(textAt(shallow, "error.message")).toContain("is a shallow clone");
-    expect(site.keys()).toHaveLength(2);
+    expect(site.keys()).toHaveLength(3);
     expect(site.catalogText()).toBe(before);
   });
 
   test("--dry-run changes nothing", async () => {
     const document = documentOf(await remove("--dry-run", "--json"));
     expect(document).toMatchObject({ dry_run: true, serial: 3 });
-    expect(resultsOf(document)).toEqual(["left", "left"]);
+    expect(resultsOf(document)).toEqual(["left", "left", "left"]);
     expect(site.catalogText()).toBe(before);
   });
 
