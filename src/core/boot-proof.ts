@@ -1,9 +1,9 @@
 import * as v from "valibot";
-import { isArch, type Arch } from "./arch.ts";
-import { isKernelName, type KernelName } from "./kernel-name.ts";
-import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
-import { isSha256, type Sha256 } from "./sha256.ts";
-import { parseSidecarText, sidecarLine, sidecarTime } from "./sidecar-text.ts";
+import type { Arch } from "./arch.ts";
+import type { KernelName } from "./kernel-name.ts";
+import type { KernelVersion } from "./kernel-version.ts";
+import type { Sha256 } from "./sha256.ts";
+import { parseSidecarText, sidecarIdentity, sidecarLine, sidecarTime } from "./sidecar-text.ts";
 
 /** The kind of the sidecars that hold a {@link BootProof}. */
 export const bootKind = "boot";
@@ -47,7 +47,6 @@ export interface BootProof extends BootSummary {
   }[];
 }
 
-const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const summaryFields = {
@@ -73,13 +72,7 @@ export const bootSummaryKeys: readonly string[] = Object.keys(summaryFields);
 const schema = v.object({
   version: v.literal(1),
   kind: v.literal(bootKind),
-  name: v.custom<KernelName>((value) => typeof value === "string" && isKernelName(value)),
-  arch: v.custom<Arch>((value) => typeof value === "string" && isArch(value)),
-  kernel_version: v.custom<KernelVersion>(
-    (value) => typeof value === "string" && isKernelVersion(value),
-  ),
-  tarball_sha256: sha256,
-  vmlinux_sha256: sha256,
+  ...sidecarIdentity,
   booted_at: sidecarTime,
   booted_by: sidecarLine,
   ...summaryFields,

@@ -1,9 +1,9 @@
 import * as v from "valibot";
-import { isArch, type Arch } from "./arch.ts";
-import { isKernelName, type KernelName } from "./kernel-name.ts";
-import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
+import type { Arch } from "./arch.ts";
+import type { KernelName } from "./kernel-name.ts";
+import type { KernelVersion } from "./kernel-version.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
-import { parseSidecarText, sidecarLine, sidecarTime } from "./sidecar-text.ts";
+import { parseSidecarText, sidecarIdentity, sidecarLine, sidecarTime } from "./sidecar-text.ts";
 
 /** The kind of the sidecars that hold a {@link BuildRecord}. */
 export const buildKind = "build";
@@ -62,13 +62,7 @@ const times = {
 const recordSchema = v.object({
   version: v.literal(1),
   kind: v.literal(buildKind),
-  name: v.custom<KernelName>((value) => typeof value === "string" && isKernelName(value)),
-  arch: v.custom<Arch>((value) => typeof value === "string" && isArch(value)),
-  kernel_version: v.custom<KernelVersion>(
-    (value) => typeof value === "string" && isKernelVersion(value),
-  ),
-  tarball_sha256: sha256,
-  vmlinux_sha256: sha256,
+  ...sidecarIdentity,
   provenance_sha256: v.nullable(sha256),
   published_at: sidecarTime,
   published_by: sidecarLine,

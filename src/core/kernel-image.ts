@@ -58,6 +58,12 @@ const archives: readonly (readonly [Archive, number, string])[] = [
   ["rpm", 0, "\u00ed\u00ab\u00ee\u00db"],
 ];
 
+/** Which architecture an image is for, as far as its format tells. */
+export function imageArch(image: ImageKind): Arch | undefined {
+  if (image.kind === "arm64-image") return "arm64";
+  return image.kind === "elf" || image.kind === "bzimage" ? image.arch : undefined;
+}
+
 /** Whether `head` has the bytes of `wanted`, one a character up to U+00FF, at `at`. */
 function hasText(head: Uint8Array, at: number, wanted: string): boolean {
   for (let index = 0; index < wanted.length; index++) {

@@ -1,5 +1,28 @@
 import * as v from "valibot";
+import { type Arch, isArch } from "./arch.ts";
 import { BangerError } from "./errors.ts";
+import { isKernelName, type KernelName } from "./kernel-name.ts";
+import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
+import { isSha256, type Sha256 } from "./sha256.ts";
+
+const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
+
+/** Which tarball a sidecar is of: the same fields in every kind. */
+export const sidecarIdentity: {
+  readonly name: v.GenericSchema<KernelName>;
+  readonly arch: v.GenericSchema<Arch>;
+  readonly kernel_version: v.GenericSchema<KernelVersion>;
+  readonly tarball_sha256: v.GenericSchema<Sha256>;
+  readonly vmlinux_sha256: v.GenericSchema<Sha256>;
+} = {
+  name: v.custom<KernelName>((value) => typeof value === "string" && isKernelName(value)),
+  arch: v.custom<Arch>((value) => typeof value === "string" && isArch(value)),
+  kernel_version: v.custom<KernelVersion>(
+    (value) => typeof value === "string" && isKernelVersion(value),
+  ),
+  tarball_sha256: sha256,
+  vmlinux_sha256: sha256,
+};
 
 /** An RFC 3339 time in UTC. */
 export const sidecarTime: v.GenericSchema<string> = v.pipe(

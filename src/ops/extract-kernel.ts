@@ -4,6 +4,7 @@ import { BangerError } from "../core/errors.ts";
 import {
   type Compression,
   identifyImage,
+  imageArch,
   type ImageKind,
   imageHeadBytes,
   requireBootable,
@@ -91,7 +92,7 @@ function isWrapped(image: ImageKind): image is Wrapped {
 }
 
 function requireWrapped(image: ImageKind, source: string): void {
-  const arch = archOf(image);
+  const arch = imageArch(image);
   if (arch !== undefined) {
     requireBootable(image, arch, source);
     throw new BangerError("wrong-image", `${source} is a kernel already: nothing to extract`, {
@@ -101,14 +102,9 @@ function requireWrapped(image: ImageKind, source: string): void {
   requireBootable(image, "x86_64", source);
 }
 
-function archOf(image: ImageKind): Arch | undefined {
-  if (image.kind === "arm64-image") return "arm64";
-  return image.kind === "elf" ? image.arch : undefined;
-}
-
 /** The kernel that came out, without what follows it: a bzImage has relocations there. */
 function requireKernel(image: ImageKind, source: string): { arch: Arch; sizeBytes: number } {
-  const arch = archOf(image) ?? "x86_64";
+  const arch = imageArch(image) ?? "x86_64";
   requireBootable(image, arch, `what is in ${source}`);
   if (image.kind === "elf") return { arch, sizeBytes: image.neededBytes };
   if (image.kind === "arm64-image") return { arch, sizeBytes: image.sizeBytes };

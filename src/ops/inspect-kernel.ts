@@ -1,5 +1,4 @@
 import path from "node:path";
-import type { Arch } from "../core/arch.ts";
 import { bundleNames } from "../core/bundle-tree.ts";
 import type { ElfImage } from "../core/elf-header.ts";
 import { maxNotesBytes, pvhEntry } from "../core/elf-notes.ts";
@@ -11,6 +10,7 @@ import type { FoundConfig, KernelFacts } from "../core/kernel-facts.ts";
 import {
   type Arm64Image,
   identifyImage,
+  imageArch,
   type ImageKind,
   imageHeadBytes,
   requireBootable,
@@ -39,7 +39,7 @@ export function inspectKernel(context: Context, target: KernelTarget): KernelFac
   // A file of /proc has no size, and reading it may take for ever.
   const head = sizeBytes === 0 ? new Uint8Array() : readHead(file, imageHeadBytes);
   const image = identifyImage(head, sizeBytes);
-  const arch = target.arch ?? archOf(image) ?? context.environment.hostArch;
+  const arch = target.arch ?? imageArch(image) ?? context.environment.hostArch;
   requireBootable(image, arch, file);
   if (sizeBytes > maxKernelBytes) {
     throw new BangerError("wrong-image", `${file} has ${sizeBytes} bytes: no kernel is that large`);
@@ -75,11 +75,6 @@ function requireFile(file: string): number {
     `${file} is ${stats.isDirectory() ? "a folder" : "a device or pipe"}, no kernel image`,
     { hint: "name the file itself, or an installed kernel: banger kernel list" },
   );
-}
-
-function archOf(image: ImageKind): Arch | undefined {
-  if (image.kind === "arm64-image") return "arm64";
-  return image.kind === "elf" || image.kind === "bzimage" ? image.arch : undefined;
 }
 
 function requireBanner(

@@ -3,7 +3,6 @@ import { bundleNames } from "../core/bundle-tree.ts";
 import { type CatalogEntry, fileOfUrl } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { fileDigest } from "../core/manifest.ts";
-import type { Sha256 } from "../core/sha256.ts";
 import { now } from "../io/clock.ts";
 import { removeQuietly } from "../io/files.ts";
 import type { Bucket } from "../io/rclone.ts";
@@ -50,13 +49,14 @@ export interface PublishResult {
 }
 
 /**
- * Publishes an installed kernel that proves itself: checks it, boots it, packs it, uploads the tarball and its sidecar, proves that everybody can
- * fetch them, and only then names it in the catalog. When it is interrupted, run again it goes on.
+ * Publishes an installed kernel that proves itself: packs, checks and boots it, uploads the tarball and its
+ * sidecars, proves that everybody can fetch them, and only then names it in the catalog. When it is
+ * interrupted, run again it goes on.
  *
  * @param bucket undefined: nothing is uploaded nor looked for, only made and named in the catalog.
  * @throws {BangerError} `not-found`; `verification-failed` for a damaged kernel, or when the public URL
- * serves other bytes; `refused`, when the kernel does not prove itself, the catalog has a newer one or the bucket other bytes; `usage`;
- * `bad-catalog`; `busy`; `network`, `timeout`, `failed`, `io`, `no-space`.
+ * serves other bytes; `refused`, `wrong-image`, when the kernel does not prove itself; `refused`, when the
+ * catalog has a newer one or the bucket other bytes; `usage`; `bad-catalog`; `busy`; `network`, `timeout`, `failed`, `io`, `no-space`.
  */
 export async function publish(
   context: Context,
@@ -90,7 +90,7 @@ export async function publish(
     }
     const plan = planPut(readForEdit(catalogFile, input.baseUrl), entry, now());
     writePlan(catalogFile, plan, input.baseUrl);
-    return { entry, objects, plan, hasProvenance: provenanceOf(bundle) !== undefined };
+    return { entry, objects, plan, hasProvenance: hasProvenance(bundle) };
   });
 }
 
@@ -112,7 +112,7 @@ export async function planPublish(
       objects.push({ ...object, result: await wouldBe(bucket, object) });
     }
     const plan = planPut(readForEdit(input.catalogFile, input.baseUrl), entry, now());
-    return { entry, objects, plan, hasProvenance: provenanceOf(bundle) !== undefined };
+    return { entry, objects, plan, hasProvenance: hasProvenance(bundle) };
   });
 }
 
@@ -131,6 +131,6 @@ function isNamed(input: PublishInput, { tarball_sha256: sha256 }: CatalogEntry):
 }
 
 /** Whether people can tell from what the kernel was built. */
-function provenanceOf({ kernel }: InstalledBundle): Sha256 | undefined {
-  return fileDigest(kernel.manifest, bundleNames.provenance);
+function hasProvenance({ kernel }: InstalledBundle): boolean {
+  return fileDigest(kernel.manifest, bundleNames.provenance) !== undefined;
 }
