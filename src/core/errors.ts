@@ -32,6 +32,8 @@ const exitCodes = {
   timeout: 5,
   /** Somebody else holds the lock. */
   busy: 6,
+  /** SIGHUP: the terminal was closed. */
+  "hung-up": 129,
   /** SIGINT. */
   interrupted: 130,
   /** SIGTERM. */

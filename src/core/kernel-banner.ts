@@ -13,6 +13,8 @@ export interface Banner {
 const needle = new Needle("Linux version ");
 const maxTextBytes = 1024;
 const maxReleaseBytes = 64;
+/** Of the banner that `init/version.c` has until the number of the build is known: no number, and no date. */
+const placeholder = /\) # [A-Z]/;
 const pattern = /^(\d{1,5}(?:\.\d{1,5}){1,2})(?!\d)/;
 
 function isPrintable(byte: number | undefined): boolean {
@@ -45,10 +47,12 @@ function readBanner(bytes: Uint8Array, start: number): Banner | "cut" | undefine
 
 /**
  * Finds the first `Linux version 6.12.117 (builder@host) …` in a kernel image that comes in chunks
- * of any size. Format strings such as `Linux version %s (%s)` do not count. Keeps at most 1 KiB
- * between chunks and never throws.
+ * of any size. Format strings such as `Linux version %s (%s)` do not count, and the banner that stands in
+ * for the real one while a kernel is linked only when there is no other. Keeps at most 1 KiB between
+ * chunks and never throws.
  *
  * @see https://github.com/torvalds/linux/blob/master/init/version-timestamp.c linux_banner
+ * @see https://github.com/torvalds/linux/blob/master/init/version.c for what stands in for it
  * @example
  * const search = new BannerSearch();
  * for await (const chunk of file) if (search.push(chunk)) break;
@@ -56,6 +60,7 @@ function readBanner(bytes: Uint8Array, start: number): Banner | "cut" | undefine
  */
 export class BannerSearch {
   #found: Banner | undefined;
+  #placeholder: Banner | undefined;
   #rest: Uint8Array = new Uint8Array(0);
 
   /**
@@ -86,9 +91,9 @@ export class BannerSearch {
    * goes on, `text` may still grow; the release and the version do not.
    */
   get found(): Banner | undefined {
-    if (this.#found !== undefined || needle.indexIn(this.#rest, 0) !== 0) return this.#found;
-    const banner = readBanner(this.#rest, 0);
-    return banner === "cut" ? undefined : banner;
+    if (this.#found !== undefined) return this.#found;
+    const last = needle.indexIn(this.#rest, 0) === 0 ? readBanner(this.#rest, 0) : undefined;
+    return last === undefined || last === "cut" ? this.#placeholder : last;
   }
 
   /**
@@ -107,8 +112,11 @@ export class BannerSearch {
       if (banner !== undefined) {
         const whole = banner.text.length === maxTextBytes;
         if (!whole && start + banner.text.length === bytes.length) return start;
-        this.#found = banner;
-        return limit;
+        if (!placeholder.test(banner.text)) {
+          this.#found = banner;
+          return limit;
+        }
+        this.#placeholder ??= banner;
       }
       from = start + 1;
     }

@@ -2,6 +2,7 @@ import type { Compression } from "../core/kernel-image.ts";
 import { BangerError } from "../core/errors.ts";
 import { cleaned, runChild } from "./child.ts";
 import type { Variables } from "./environment.ts";
+import { decoded } from "./decoded.ts";
 import { HeldFile } from "./held-file.ts";
 
 /** What undoes a compression that the platform does not know, and the package of Debian that has it. */
@@ -19,6 +20,8 @@ const tools: Readonly<Record<Exclude<Compression, "gzip" | "zstd">, Tool>> = {
   lzo: { program: "lzop", args: ["-dc"], package: "lzop" },
 };
 
+const chunkSize = 256 * 1024;
+
 export interface DecompressOptions {
   /** On whose filesystem the result lies. */
   readonly folder: string;
@@ -35,7 +38,11 @@ export interface DecompressOptions {
  * @returns undefined when it is damaged, cut short, or holds more than `maxBytes`.
  */
 export function gunzip(bytes: Uint8Array, maxBytes: number): Uint8Array | undefined {
-  return inflated(bytes, "gzip", maxBytes);
+  try {
+    return process.getBuiltinModule("node:zlib").gunzipSync(bytes, { maxOutputLength: maxBytes });
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -52,13 +59,8 @@ export async function decompressBytes(
 ): Promise<HeldFile> {
   const output = HeldFile.nameless(options.folder);
   try {
-    if (format === "gzip" || format === "zstd") {
-      const inside = inflated(bytes, format, options.maxBytes);
-      if (inside === undefined) throw unsound(format, options.maxBytes);
-      output.write(inside);
-    } else {
-      await runTool(tools[format], format, bytes, output, options);
-    }
+    if (format === "gzip" || format === "zstd") await decode(bytes, format, output, options);
+    else await runTool(tools[format], format, bytes, output, options);
     return output;
   } catch (error) {
     output[Symbol.dispose]();
@@ -66,19 +68,29 @@ export async function decompressBytes(
   }
 }
 
-function inflated(
+async function decode(
   bytes: Uint8Array,
   format: "gzip" | "zstd",
-  maxOutputLength: number,
-): Uint8Array | undefined {
-  const zlib = process.getBuiltinModule("node:zlib");
+  output: HeldFile,
+  { maxBytes, signal }: DecompressOptions,
+): Promise<void> {
+  const { createGunzip, createZstdDecompress } = process.getBuiltinModule("node:zlib");
+  const decoder = (format === "gzip" ? createGunzip : createZstdDecompress)({ chunkSize });
+  let written = 0;
   try {
-    return format === "gzip"
-      ? zlib.gunzipSync(bytes, { maxOutputLength })
-      : zlib.zstdDecompressSync(bytes, { maxOutputLength });
-  } catch {
-    return undefined;
+    for await (const chunk of decoded(decoder, piecesOf(bytes), signal)) {
+      written += chunk.length;
+      if (written > maxBytes) throw unsound(format, maxBytes);
+      output.write(chunk);
+    }
+  } catch (error) {
+    if (error instanceof BangerError || signal.aborted) throw error;
+    throw unsound(format, maxBytes);
   }
+}
+
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void> {
+  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
 }
 
 async function runTool(

@@ -1,23 +1,35 @@
+import { readFileSync } from "node:fs";
 import { BangerError } from "../core/errors.ts";
 
+const codes = { SIGHUP: "hung-up", SIGINT: "interrupted", SIGTERM: "terminated" } as const;
+
 /**
- * Turns the first SIGINT or SIGTERM into an abort, so that work in progress can clean up; a second
- * one ends the process at once.
+ * Turns the first SIGHUP, SIGINT or SIGTERM into an abort, so that work in progress can clean up; a
+ * second one ends the process at once.
  *
- * @returns a signal whose reason is a {@link BangerError} with exit code 130 or 143.
+ * @returns a signal whose reason is a {@link BangerError} with exit code 129, 130 or 143.
  */
 export function abortOnSignals(): AbortSignal {
   const controller = new AbortController();
-  const onSignal = (code: "interrupted" | "terminated"): void => {
-    const error = new BangerError(code, code);
-    if (controller.signal.aborted) process.exit(error.exitCode);
-    controller.abort(error);
+  const listen = (signal: keyof typeof codes): void => {
+    const error = new BangerError(codes[signal], codes[signal]);
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(error.exitCode);
+      controller.abort(error);
+    });
   };
-  process.on("SIGINT", () => {
-    onSignal("interrupted");
-  });
-  process.on("SIGTERM", () => {
-    onSignal("terminated");
-  });
+  listen("SIGINT");
+  listen("SIGTERM");
+  if (!ignoresHangup()) listen("SIGHUP");
   return controller.signal;
+}
+
+/** Whether we are to outlive the terminal, as after `nohup`. @see proc_pid_status(5) SigIgn */
+function ignoresHangup(): boolean {
+  try {
+    const mask = /^SigIgn:\s*[\da-f]*([\da-f])$/m.exec(readFileSync("/proc/self/status", "utf8"));
+    return Number.parseInt(mask?.[1] ?? "0", 16) % 2 === 1;
+  } catch {
+    return false;
+  }
 }

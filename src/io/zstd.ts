@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 
 import { BangerError } from "../core/errors.ts";
 import { ZstdFrames } from "../core/zstd-frames.ts";
+import { decoded } from "./decoded.ts";
 import { guard } from "./files.ts";
 
 const chunkBytes = 256 * 1024;
@@ -25,34 +26,15 @@ export async function* decompress(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   checkFrames(descriptor, sizeBytes);
-  const source = readChunks(descriptor, sizeBytes);
-  const decoder = process
-    .getBuiltinModule("node:zlib")
-    .createZstdDecompress({ chunkSize: chunkBytes });
-  const feed = (): void => {
-    for (;;) {
-      const next = source.next();
-      if (next.done === true) {
-        decoder.end();
-        return;
-      }
-      if (!decoder.write(next.value)) return;
-    }
-  };
-  decoder.on("drain", feed);
-  feed();
+  const { createZstdDecompress } = process.getBuiltinModule("node:zlib");
+  const decoder = createZstdDecompress({ chunkSize: chunkBytes });
   try {
-    for await (const chunk of decoder) {
-      signal.throwIfAborted();
-      if (chunk instanceof Uint8Array) yield chunk;
-    }
+    yield* decoded(decoder, readChunks(descriptor, sizeBytes), signal);
   } catch (error) {
     if (error instanceof BangerError || signal.aborted) throw error;
     throw new BangerError("verification-failed", "the tarball is not sound zstd data", {
       cause: error,
     });
-  } finally {
-    decoder.destroy();
   }
 }
 

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Arch } from "../core/arch.ts";
+import { missingKernel, requireBootable } from "../core/bootable.ts";
 import { BangerError } from "../core/errors.ts";
 import {
   type Compression,
@@ -7,7 +8,6 @@ import {
   imageArch,
   type ImageKind,
   imageHeadBytes,
-  requireBootable,
 } from "../core/kernel-image.ts";
 import { bzImagePayload, efiZbootPayload, type Payload } from "../core/kernel-payload.ts";
 import { writeChunks } from "../io/copy.ts";
@@ -59,7 +59,7 @@ export async function extractKernel(
         writeChunks(held.chunks(sizeBytes), file);
         return { file, sizeBytes, arch, wrappings };
       }
-      const { name, bytes, format } = contentOf(held, image, source);
+      const { name, bytes, format, contentBytes } = contentOf(held, image, source);
       wrappings.push(name);
       const inner = await decompressBytes(bytes, format, {
         folder: path.dirname(file),
@@ -69,6 +69,7 @@ export async function extractKernel(
       });
       held[Symbol.dispose]();
       held = inner;
+      if (contentBytes !== undefined && held.sizeBytes !== contentBytes) throw cutShort(source);
     }
   } finally {
     held[Symbol.dispose]();
@@ -77,7 +78,7 @@ export async function extractKernel(
 
 function open(source: string): HeldFile {
   const stats = lookThrough(source);
-  if (stats === undefined) throw new BangerError("not-found", `there is no file ${source}`);
+  if (stats === undefined) throw missingKernel(source);
   // A file of /proc has no size, and reading it may take for ever.
   if (stats.isFile() && stats.size === 0) requireBootable({ kind: "empty" }, "x86_64", source);
   const held = stats.isFile() ? HeldFile.open(realPath(source)) : undefined;
@@ -115,6 +116,8 @@ interface Content {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly format: Compression;
+  /** What comes out, where the file says how much that is. */
+  readonly contentBytes?: number;
 }
 
 function contentOf(held: HeldFile, image: Wrapped, source: string): Content {
@@ -126,11 +129,7 @@ function contentOf(held: HeldFile, image: Wrapped, source: string): Content {
     return { name: image.format, bytes: held.range(0, sizeBytes), format: image.format };
   }
   const payload = payloadOf(held, image.kind);
-  if (payload === undefined) {
-    throw new BangerError("wrong-image", `${source} is cut short: its kernel is not in it`, {
-      hint: "copy or download it again",
-    });
-  }
+  if (payload === undefined) throw cutShort(source);
   const bytes = held.range(payload.offset, payload.sizeBytes);
   const inner = identifyImage(bytes.subarray(0, imageHeadBytes), bytes.length);
   if (inner.kind !== "compressed") {
@@ -140,12 +139,20 @@ function contentOf(held: HeldFile, image: Wrapped, source: string): Content {
     );
   }
   const { format } = inner;
-  const trailer = payload.endsWithSize && format !== "gzip" ? 4 : 0;
-  return {
-    name: `${image.kind} (${format})`,
-    bytes: bytes.subarray(0, bytes.length - trailer),
-    format,
-  };
+  const name = `${image.kind} (${format})`;
+  if (!payload.endsWithSize) return { name, bytes, format };
+  const end = bytes.length - 4;
+  const contentBytes = new DataView(bytes.buffer, bytes.byteOffset + end).getUint32(0, true);
+  // With gzip the size is a part of the format.
+  return { name, bytes: format === "gzip" ? bytes : bytes.subarray(0, end), format, contentBytes };
+}
+
+function cutShort(source: string): BangerError {
+  return new BangerError(
+    "wrong-image",
+    `${source} is cut short or damaged: its kernel is not whole`,
+    { hint: "copy or download it again" },
+  );
 }
 
 function payloadOf(held: HeldFile, kind: "bzimage" | "efi-zboot"): Payload | undefined {

@@ -1,9 +1,10 @@
 import path from "node:path";
 import type { Arch } from "../core/arch.ts";
+import { requireBootable } from "../core/bootable.ts";
 import { BundleTree, bundleNames } from "../core/bundle-tree.ts";
 import { BangerError } from "../core/errors.ts";
 import { BannerSearch } from "../core/kernel-banner.ts";
-import { identifyImage, imageHeadBytes, requireBootable } from "../core/kernel-image.ts";
+import { identifyImage, imageHeadBytes } from "../core/kernel-image.ts";
 import type { KernelName } from "../core/kernel-name.ts";
 import { isKernelVersion, type KernelVersion } from "../core/kernel-version.ts";
 import { formatManifest, manifestFileName, type Manifest } from "../core/manifest.ts";

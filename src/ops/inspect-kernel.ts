@@ -1,4 +1,5 @@
 import path from "node:path";
+import { missingKernel, requireBootable } from "../core/bootable.ts";
 import { bundleNames } from "../core/bundle-tree.ts";
 import type { ElfImage } from "../core/elf-header.ts";
 import { maxNotesBytes, pvhEntry } from "../core/elf-notes.ts";
@@ -13,7 +14,6 @@ import {
   imageArch,
   type ImageKind,
   imageHeadBytes,
-  requireBootable,
 } from "../core/kernel-image.ts";
 import { isKernelVersion } from "../core/kernel-version.ts";
 import { gunzip } from "../io/decompress.ts";
@@ -68,7 +68,7 @@ export function inspectKernel(context: Context, target: KernelTarget): KernelFac
 
 function requireFile(file: string): number {
   const stats = lookThrough(file);
-  if (stats === undefined) throw new BangerError("not-found", `there is no file ${file}`);
+  if (stats === undefined) throw missingKernel(file);
   if (stats.isFile()) return stats.size;
   throw new BangerError(
     "wrong-image",

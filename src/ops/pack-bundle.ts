@@ -1,10 +1,11 @@
 import path from "node:path";
 import type { Arch } from "../core/arch.ts";
+import { requireBootable } from "../core/bootable.ts";
 import { bundleNames, BundleTree } from "../core/bundle-tree.ts";
 import type { CatalogEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { BannerSearch } from "../core/kernel-banner.ts";
-import { identifyImage, imageHeadBytes, requireBootable } from "../core/kernel-image.ts";
+import { identifyImage, imageHeadBytes } from "../core/kernel-image.ts";
 import type { KernelName } from "../core/kernel-name.ts";
 import type { KernelVersion } from "../core/kernel-version.ts";
 import type { Sha256 } from "../core/sha256.ts";

@@ -1,6 +1,7 @@
+import { requireBootable } from "../core/bootable.ts";
 import type { CatalogEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
-import { identifyImage, imageHeadBytes, requireBootable } from "../core/kernel-image.ts";
+import { identifyImage, imageHeadBytes } from "../core/kernel-image.ts";
 import { TarReader } from "../core/tar-reader.ts";
 import { readHead } from "../io/read-range.ts";
 import type { StagedTree } from "../io/staged-tree.ts";

@@ -66,6 +66,16 @@ describe("BannerSearch", () => {
     expect(find(bytes(`${line}\nLinux version 5.10.1 (b@h) y\n`))?.version).toBe("6.12.117");
   });
 
+  test("takes the banner that stands in for the real one only when there is no other", () => {
+    const standIn = line.replace("#1 SMP 2026-01-01", "# SMP PREEMPT_DYNAMIC 2026-01-01");
+    for (const chunkBytes of [1, 7, 90, 4096]) {
+      expect(find(bytes(`${standIn}\n\0${line}\n`), chunkBytes)?.text).toBe(line);
+      expect(find(bytes(`${standIn}\n\0${line}`), chunkBytes)?.text).toBe(line);
+      expect(find(bytes(`${standIn}\n\0`), chunkBytes)?.text).toBe(standIn);
+      expect(find(bytes(standIn), chunkBytes)?.text).toBe(standIn);
+    }
+  });
+
   test("accepts a banner that ends with the file", () => {
     expect(find(bytes(`xx${line}`), 5)?.text).toBe(line);
   });

@@ -4,173 +4,14 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 
 import type { Arch } from "../../src/core/arch.ts";
+import { requireBootable } from "../../src/core/bootable.ts";
 import { BangerError } from "../../src/core/errors.ts";
-import {
-  type Compression,
-  type ImageKind,
-  identifyImage,
-  imageHeadBytes,
-  requireBootable,
-} from "../../src/core/kernel-image.ts";
-import {
-  type ElfParts,
-  loadSegment as load,
-  makeArm64Image,
-  makeBzImage,
-  makeElf,
-} from "../support/kernel-images.ts";
+import { type Compression, identifyImage, imageHeadBytes } from "../../src/core/kernel-image.ts";
+import { loadSegment, makeArm64Image, makeBzImage, makeElf } from "../support/kernel-images.ts";
+import { refusal } from "../support/refusal.ts";
 
 const vmlinux = join(import.meta.dir, "../../../shared/kernels/generic-6.12/vmlinux");
 const encoder = new TextEncoder();
-
-function refusal(
-  file: Uint8Array | ImageKind,
-  arch: Arch = "x86_64",
-  path = "k/file",
-): BangerError {
-  const kind = file instanceof Uint8Array ? identifyImage(file, file.length) : file;
-  try {
-    requireBootable(kind, arch, path);
-  } catch (error) {
-    if (error instanceof BangerError) {
-      expect(error.code).toBe("wrong-image");
-      return error;
-    }
-    throw error;
-  }
-  throw new Error(`${kind.kind} was not refused`);
-}
-
-describe("requireBootable", () => {
-  test("accepts an x86_64 executable, position-independent or not", () => {
-    for (const type of [2, 3]) {
-      const file = makeElf({ type });
-      requireBootable(identifyImage(file, file.length), "x86_64", "k");
-    }
-  });
-
-  test("accepts an arm64 Image", () => {
-    const file = makeArm64Image();
-    requireBootable(identifyImage(file, file.length), "arm64", "k");
-  });
-
-  test.each<[string, ElfParts]>([
-    ["an object file or kernel module", { type: 1 }],
-    ["a core dump", { type: 4 }],
-    ["a program that runs on Linux", { segments: [load, { ...load, type: 3 }] }],
-    ["a program that runs on Linux", { segments: [load, { ...load, type: 7 }] }],
-    ["a 32-bit ELF file", { bits: 1 }],
-    ["a damaged ELF file", { bits: 7 }],
-    ["a damaged ELF file", { data: 0 }],
-    ["a big-endian ELF file", { data: 2 }],
-    ["an ELF file for arm64", { machine: 183 }],
-    ["an ELF file for machine 243", { machine: 243 }],
-    ["an ELF file of an unknown type", { type: 9 }],
-    ["program headers are 32 bytes each, expected 56", { headerSize: 32 }],
-    ["program headers overlap the file header", { headersAt: 63 }],
-    ["program headers are missing", { segments: [] }],
-    ["an ELF file with nothing to load", { segments: [{ ...load, type: 4 }] }],
-    ["an ELF file with nothing to load", { segments: [{ ...load, size: 0 }] }],
-    ["is cut short: it has 12288 bytes", { segments: [{ ...load, size: 0x3000 }] }],
-    ["is cut short", { segments: [load, { ...load, offset: 2 ** 52 }] }],
-    ["is cut short", { sectionsAt: 0x3000 - 64 }],
-    ["is cut short", { headersAt: 0x3000 }],
-  ])("refuses an ELF file: %s", (words, parts) => {
-    const error = refusal(makeElf(parts));
-    expect(error.message).toContain(words);
-    expect(error.message).toStartWith("k/file is ");
-  });
-
-  test("refuses program headers that are in the file but past its head", () => {
-    const file = makeElf({ headersAt: 0x2000 });
-    const kind = identifyImage(file.subarray(0, 0x1000), file.length);
-    expect(refusal(kind).message).toContain("expected them in the first 4096");
-  });
-
-  test("calls an ELF file cut short when it ends in its header", () => {
-    for (const length of [4, 5, 19, 20, 63]) {
-      expect(refusal(makeElf().subarray(0, length)).message).toBe(
-        `k/file is cut short: it has ${length} bytes, its headers ask for 64`,
-      );
-    }
-  });
-
-  test("sends the owner of an arm64 vmlinux to the Image", () => {
-    const error = refusal(makeElf({ machine: 183 }), "arm64");
-    expect(error.message).toBe("k/file is an ELF vmlinux, not an uncompressed arm64 Image");
-    expect(error.hint).toContain("arch/arm64/boot/Image");
-  });
-
-  test("tells the two architectures apart", () => {
-    expect(refusal(makeElf(), "arm64").message).toContain("an ELF file for x86_64");
-    expect(refusal(makeArm64Image(), "x86_64").message).toContain("an arm64 Image, not");
-  });
-
-  test("refuses an Image that is cut, big-endian, or asks for no memory or too much", () => {
-    expect(refusal(makeArm64Image().subarray(0, 0x1fff), "arm64").message).toBe(
-      "k/file is cut short: it has 8191 bytes, its headers ask for 8192",
-    );
-    expect(refusal(makeArm64Image(0x100_0000n, 0xb), "arm64").message).toContain("big-endian");
-    expect(refusal(makeArm64Image(0n), "arm64").message).toContain("asks for 0 bytes of memory");
-    expect(refusal(makeArm64Image(2n ** 63n), "arm64").message).toContain("bytes of memory");
-  });
-
-  test("says what a bzImage is, and how to get the vmlinux", () => {
-    const error = refusal(makeBzImage(), "x86_64", "/boot/my kernel");
-    expect(error.message).toBe(
-      "/boot/my kernel is a compressed bzImage, not an uncompressed x86_64 vmlinux",
-    );
-    expect(error.hint).toEndWith("banger kernel extract '/boot/my kernel' -o vmlinux");
-    expect(refusal(makeBzImage(), "arm64").message).toContain("x86 bzImage");
-  });
-
-  test("has words for a compressed EFI kernel", () => {
-    const file = new Uint8Array(4096);
-    file.set(encoder.encode("MZ\0\0zimg"));
-    expect(refusal(file, "arm64").message).toContain("compressed EFI program");
-  });
-
-  test.each<[string, string, string]>([
-    ["<!DOCTYPE html>\n<title>404</title>", "an HTML page", "servers send their errors as text"],
-    ["\n<HTML><body>Not found", "an HTML page", "servers"],
-    [`<?xml version="1.0"?><Error/>`, "an XML document", "servers"],
-    ["version https://git-lfs.github.com/spec/v1\noid x\n", "a Git LFS pointer", "git lfs pull"],
-    ["Not Found\n", "a text file", "servers"],
-  ])("has words for text: %j", (text, words, hint) => {
-    const error = refusal(encoder.encode(text));
-    expect(error.message).toBe(`k/file is ${words}, not an uncompressed x86_64 vmlinux`);
-    expect(error.hint).toContain(hint);
-  });
-
-  test("has words for an empty file, a folder and bytes that it does not know", () => {
-    expect(refusal(new Uint8Array(0)).message).toContain("is an empty file");
-    expect(refusal({ kind: "folder" }).message).toContain("is a folder");
-    expect(refusal(new Uint8Array(4096)).message).toContain("no kernel image that banger knows");
-  });
-
-  test.each<[string, string]>([
-    ["a/vmlinux.gz", "a/vmlinux.gz -o vmlinux"],
-    ["vmlinux", "vmlinux -o vmlinux.extracted"],
-    ["a/vmlinux", "a/vmlinux -o vmlinux.extracted"],
-    ["it's.gz", String.raw`'it'\''s.gz' -o vmlinux`],
-    ["-k.gz", "./-k.gz -o vmlinux"],
-  ])("tells how to unwrap %j, and never onto itself", (path, words) => {
-    const { hint } = refusal(new Uint8Array([0x1f, 0x8b, 8, 0]), "x86_64", path);
-    expect(hint).toBe(`to get the kernel out of it: banger kernel extract ${words}`);
-  });
-
-  test("refuses a kernel that starts or is loaded where Firecracker has no memory for it", () => {
-    const low = makeElf();
-    new DataView(low.buffer).setBigUint64(24, 0xf_ffffn, true);
-    expect(refusal(low).message).toContain("starts at 0xfffff, below the first MiB");
-    const high = makeElf();
-    new DataView(high.buffer).setBigUint64(64 + 24, 0xc000_0000n, true);
-    new DataView(high.buffer).setBigUint64(64 + 40, 1n, true);
-    expect(refusal(high).message).toContain("beyond the first 3 GiB");
-    new DataView(high.buffer).setBigUint64(64 + 24, 0xbfff_ffffn, true);
-    requireBootable(identifyImage(high, high.length), "x86_64", "k");
-  });
-});
 
 const wrappers: readonly (readonly [Compression, readonly string[]])[] = [
   ["gzip", ["gzip", "-c"]],
@@ -282,7 +123,7 @@ describe("identifyImage", () => {
   });
 
   test("accepts no prefix of a bootable ELF file", () => {
-    const file = makeElf({ segments: [{ ...load, size: 0x2000 }] });
+    const file = makeElf({ segments: [{ ...loadSegment, size: 0x2000 }] });
     fc.assert(
       fc.property(fc.nat(file.length - 1), (length) => {
         refusal(file.subarray(0, length));

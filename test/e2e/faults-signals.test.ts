@@ -1,4 +1,4 @@
-/** Row 28 of the table of faults: SIGINT and SIGTERM during a download. */
+/** Row 28 of the table of faults: SIGHUP, SIGINT and SIGTERM during a download. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -14,9 +14,9 @@ const newer = template.bundle({ version: "6.12.2", files: { vmlinux } });
 const bytes = new Uint8Array(readFileSync(template.bundlePath(newer)));
 const file = new URL(newer.tarball_url).pathname;
 const pull = ["kernel", "pull", "generic-6.12", "--json"];
-const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
-const codes = { SIGINT: "interrupted", SIGTERM: "terminated" } as const;
-const signals = ["SIGINT", "SIGTERM"] as const;
+const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+const codes = { SIGHUP: "hung-up", SIGINT: "interrupted", SIGTERM: "terminated" } as const;
+const signals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 const cut = 20_000;
 
 beforeAll(async () => {
@@ -156,8 +156,21 @@ test("row 28: a second signal ends the pull at once, without another word", asyn
   for (const signal of ["SIGSTOP", ...signals, "SIGCONT"] as const) run.kill(signal);
   const { exitCode, stdout, stderr, signal } = await run.done;
   expect([signal, stdout]).toEqual([null, ""]);
-  expect([130, 143]).toContain(exitCode ?? 0);
+  expect([129, 130, 143]).toContain(exitCode ?? 0);
   expect(stderr).toMatch(/^generic-6\.12: downloading [^\n]*\n$/);
   await machine.expectNextInstalls();
   recordFault({ row: 28, done: "two signals", exit: exitCode ?? 0, code: "-", store: "same" });
+});
+
+test("row 28: a pull that was started with nohup outlives its terminal", async () => {
+  const answer = Promise.withResolvers<void>();
+  await using machine = await Machine.start(async (request) => {
+    await answer.promise;
+    return serve(bytes)(request);
+  });
+  const run = machine.startWithNohup(pull);
+  await run.waitForStderr(/downloading/);
+  run.kill("SIGHUP");
+  answer.resolve();
+  expect(textAt(documentOf(await run.done), "results.0.outcome")).toBe("updated");
 });

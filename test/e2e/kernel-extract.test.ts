@@ -64,6 +64,18 @@ describe.each(compressors)("%s", (format, command) => {
     expect(readdirSync(sandbox.work).sort()).toEqual(["vmlinux", "wrapped"]);
   });
 
+  test("is refused when a bzImage says that there is more, or less", async () => {
+    const packed = compressed(command, kernel);
+    for (const sizeBytes of [kernel.length + 1, kernel.length - 1]) {
+      const payload = withSize(format, packed, sizeBytes);
+      if (format === "gzip")
+        new DataView(payload.buffer).setUint32(payload.length - 4, sizeBytes, true);
+      const refused = requireExit(await extract(makeBzImage(payload)), 4);
+      expect(refused.stderr).toContain("damaged");
+      expect(readdirSync(sandbox.work)).toEqual(["wrapped"]);
+    }
+  });
+
   test("is undone: of a compressed file", async () => {
     documentOf(await extract(compressed(command, arm64), "--json"));
     expect(result().equals(arm64)).toBe(true);

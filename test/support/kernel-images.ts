@@ -1,5 +1,14 @@
 const encoder = new TextEncoder();
 
+/** A program header; by default all that is in the file is loaded, each segment in a MiB of its own. */
+export interface ElfSegmentParts {
+  readonly type: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly address?: number;
+  readonly memory?: number;
+}
+
 /** What to put into a made ELF file; each part that is left out is as in a good kernel. */
 export interface ElfParts {
   readonly bits?: number;
@@ -8,12 +17,13 @@ export interface ElfParts {
   readonly machine?: number;
   readonly headerSize?: number;
   readonly headersAt?: number;
-  readonly segments?: readonly { type: number; offset: number; size: number }[];
+  readonly segments?: readonly ElfSegmentParts[];
+  readonly entry?: number;
   readonly sectionsAt?: number;
 }
 
 /** A `PT_LOAD` segment that is within the file that `makeElf` makes. */
-export const loadSegment: { type: number; offset: number; size: number } = {
+export const loadSegment: ElfSegmentParts = {
   type: 1,
   offset: 0x1000,
   size: 0x1000,
@@ -29,7 +39,7 @@ export function makeElf(parts: ElfParts = {}): Uint8Array<ArrayBuffer> {
   const little = parts.data !== 2;
   view.setUint16(16, parts.type ?? 2, little);
   view.setUint16(18, parts.machine ?? 62, little);
-  view.setBigUint64(24, 0x100_0123n, true);
+  view.setBigUint64(24, BigInt(parts.entry ?? 0x100_0123), true);
   view.setBigUint64(32, BigInt(headersAt), true);
   view.setBigUint64(40, BigInt(parts.sectionsAt ?? 0), true);
   view.setUint16(54, parts.headerSize ?? 56, true);
@@ -41,7 +51,10 @@ export function makeElf(parts: ElfParts = {}): Uint8Array<ArrayBuffer> {
     if (at + 56 > file.length) break;
     view.setUint32(at, segment.type, true);
     view.setBigUint64(at + 8, BigInt(segment.offset), true);
+    const address = segment.address ?? (16 + index) * 2 ** 20;
+    view.setBigUint64(at + 24, BigInt(address), true);
     view.setBigUint64(at + 32, BigInt(segment.size), true);
+    view.setBigUint64(at + 40, BigInt(segment.memory ?? segment.size), true);
   }
   return file;
 }

@@ -137,6 +137,11 @@ export class Sandbox implements AsyncDisposable {
     return this.#spawn(bangerExecutable(), args, args, options);
   }
 
+  /** Starts the real executable with nohup(1). */
+  startWithNohup(args: readonly string[]): RunningChild {
+    return this.#spawn("/usr/bin/nohup", [bangerExecutable(), ...args], args, {});
+  }
+
   /** Starts banger-maint of this checkout; {@link start} for the rest. */
   startMaint(args: readonly string[], options: RunOptions = {}): RunningChild {
     const program = resolve(import.meta.dirname, "../../scripts/banger-maint");

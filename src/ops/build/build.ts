@@ -1,9 +1,10 @@
 import path from "node:path";
 import type { Arch } from "../../core/arch.ts";
+import { requireBootable } from "../../core/bootable.ts";
 import type { BuildLog } from "../../core/build-record.ts";
 import { bundleNames } from "../../core/bundle-tree.ts";
 import { BangerError } from "../../core/errors.ts";
-import { identifyImage, imageHeadBytes, requireBootable } from "../../core/kernel-image.ts";
+import { identifyImage, imageHeadBytes } from "../../core/kernel-image.ts";
 import { BannerSearch } from "../../core/kernel-banner.ts";
 import type { KernelVersion } from "../../core/kernel-version.ts";
 import { type BuildFacts, type BuildInput, formatProvenance } from "../../core/provenance.ts";
