@@ -64,7 +64,7 @@ faults: require-test build ## Print the table of faults and how banger answers e
 
 .PHONY: test-kernel-build
 test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes half an hour
-	@scripts/require.sh $(TEST_TOOLS) $(KERNEL_TOOLS) linux-source-6.1
+	@scripts/require.sh $(TEST_TOOLS) $(KERNEL_TOOLS) ccache linux-source-6.1
 	@scripts/run-tests.sh ./test/long
 
 .PHONY: check

@@ -15,7 +15,7 @@ declare -A packages=(
   [shellcheck]=shellcheck [strace]=strace [tar]=tar [unshare]=util-linux [xfs_io]=xfsprogs
   [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
   [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [x86_64-linux-gnu-gcc]=gcc-x86-64-linux-gnu
-  [bc]=bc [bison]=bison [flex]=flex [gcc]=gcc [gh]=gh [gpg]=gpg [gpgv]=gpgv
+  [bc]=bc [ccache]=ccache [bison]=bison [flex]=flex [gcc]=gcc [gh]=gh [gpg]=gpg [gpgv]=gpgv
   [libc6-dev]=libc6-dev [libelf-dev]=libelf-dev [libssl-dev]=libssl-dev [pahole]=dwarves
   [perl]=perl [rclone]=rclone [linux-source-6.1]=linux-source-6.1
 )

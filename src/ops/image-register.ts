@@ -5,6 +5,7 @@ import type { ImageRecord } from "../core/image-record.ts";
 import type { ImageName } from "../core/kernel-name.ts";
 import type { Reference } from "../core/reference.ts";
 import {
+  fileSystemBytes,
   fileSystemHeadBytes,
   identifyFileSystem,
   type RootFileSystem,
@@ -110,8 +111,17 @@ function requireFileSystem(rootfs: string): RootFileSystem {
       hint: "a folder becomes one by: mke2fs -t ext4 -d FOLDER rootfs.ext4 512M",
     });
   }
-  const fileSystem = identifyFileSystem(readHead(rootfs, fileSystemHeadBytes));
-  if (fileSystem !== undefined) return fileSystem;
+  const head = readHead(rootfs, fileSystemHeadBytes);
+  const fileSystem = identifyFileSystem(head);
+  if (fileSystem !== undefined) {
+    const neededBytes = fileSystemBytes(head, fileSystem);
+    if (!stats.isFile() || stats.size >= neededBytes) return fileSystem;
+    throw new BangerError(
+      "wrong-image",
+      `${rootfs} is cut short: it has ${stats.size} bytes, its ${fileSystem} takes ${neededBytes}`,
+      { hint: "copy or download it again" },
+    );
+  }
   throw new BangerError("wrong-image", `${rootfs} holds no root filesystem that banger knows`, {
     hint: "ext2, ext3, ext4, squashfs, erofs, xfs and btrfs are known; the filesystem must begin at the first byte, so take it out of a disk image with partitions first",
   });

@@ -7,6 +7,7 @@ import * as fc from "fast-check";
 
 import {
   type RootFileSystem,
+  fileSystemBytes,
   fileSystemHeadBytes,
   identifyFileSystem,
 } from "../../src/core/root-file-system.ts";
@@ -77,8 +78,10 @@ describe("identifyFileSystem", () => {
 
   test.skipIf(tool("mkfs.btrfs") === null)("needs every byte that it says it needs", () => {
     const head = makeHead(128, ["mkfs.btrfs", "-q", "-f", "IMAGE"]);
-    expect(identifyFileSystem(head.subarray(0, fileSystemHeadBytes - 1))).toBeUndefined();
-    expect(identifyFileSystem(head.subarray(0, fileSystemHeadBytes))).toBe("btrfs");
+    expect(identifyFileSystem(head.subarray(0, 0x1_0047))).toBeUndefined();
+    expect(identifyFileSystem(head.subarray(0, 0x1_0048))).toBe("btrfs");
+    expect(fileSystemBytes(head.subarray(0, fileSystemHeadBytes - 5), "btrfs")).toBe(0);
+    expect(fileSystemBytes(head.subarray(0, fileSystemHeadBytes), "btrfs")).toBe(128 * 2 ** 20);
   });
 
   test("reads a head that is a window into a larger buffer", () => {
@@ -104,7 +107,9 @@ describe("identifyFileSystem", () => {
           head.set(bytes, at);
           head[0x438] = 0x53;
           head[0x439] = 0xef;
-          identifyFileSystem(head.subarray(0, length));
+          const cut = head.subarray(0, length);
+          const kind = identifyFileSystem(cut);
+          if (kind !== undefined) expect(fileSystemBytes(cut, kind)).not.toBeNaN();
         },
       ),
     );

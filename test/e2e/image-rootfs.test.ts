@@ -1,7 +1,7 @@
 /** What `image register` takes for a root filesystem, with filesystems of the real tools. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf, requireExit, textAt } from "../support/answers.ts";
 import { loopDeviceObstacle } from "../support/loop-device.ts";
@@ -43,6 +43,22 @@ describe("image register", () => {
           problem: null,
         });
         requireExit(await sandbox.banger(["image", "config", kind]));
+      },
+      limitMs,
+    );
+  }
+
+  for (const kind of madeFileSystems) {
+    testUnless(
+      fileSystemObstacle(kind),
+      `refuses a file with ${kind} on it that has lost its last bytes`,
+      async () => {
+        const file = work(`cut-${kind}`);
+        makeFileSystem(kind, file);
+        // Some end up to a page before the file does.
+        truncateSync(file, statSync(file).size - 8192);
+        const document = documentOf(await register(file), 4);
+        expect(textAt(document, "error.message")).toMatch(/is cut short: it has \d+ bytes/);
       },
       limitMs,
     );

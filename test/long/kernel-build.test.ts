@@ -221,10 +221,14 @@ describe("a small kernel", () => {
       const catalog = join(first.root, "catalog/catalog.json");
       const published = readFileSync(catalog, "utf8");
       expect(published).toContain(sha256Of(join(outOf(first), "vmlinux")));
-      const again = await first.run("scripts/banger-maint", ["reproduce", name, "--json"], {
-        env,
-        timeoutMs: limitMs,
-      });
+      const again = await first.run(
+        "scripts/banger-maint",
+        ["reproduce", name, "--ccache", "--json"],
+        {
+          env,
+          timeoutMs: limitMs,
+        },
+      );
       expect(documentOf(again)).toMatchObject({ name, matches: true, tools: [] });
 
       // Another kernel under the same entry must be told from it, and where.

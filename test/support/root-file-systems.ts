@@ -1,5 +1,6 @@
 /** Small root filesystems, made with the real tools. */
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,7 +38,7 @@ export function fileSystemObstacle(kind: MadeFileSystem): string | undefined {
     : `${tool} is missing; run: apt-get install ${from}`;
 }
 
-/** Makes a filesystem with one file in it, or an empty one; the image is sparse. */
+/** Makes a filesystem with two files in it, or an empty one; the image is sparse. */
 export function makeFileSystem(kind: MadeFileSystem, file: string): void {
   const { tool, args, sizeMib } = makers[kind];
   if (sizeMib !== undefined) {
@@ -49,6 +50,7 @@ export function makeFileSystem(kind: MadeFileSystem, file: string): void {
   const tree = mkdtempSync(join(tmpdir(), "banger-rootfs-"));
   try {
     writeFileSync(join(tree, "init"), "#!/bin/sh\n");
+    writeFileSync(join(tree, "content"), randomBytes(0x1_0000));
     run(tool, kind === "erofs" ? [...args, file, tree] : [tree, file, ...args]);
   } finally {
     rmSync(tree, { recursive: true });
