@@ -71,6 +71,19 @@ export function likelyCause(
   return report.started ? "what it was tried with did not all work" : "it ended before init ran";
 }
 
+/**
+ * What the kernel says when its initrd is none, or damaged; it goes on without.
+ *
+ * @see https://github.com/torvalds/linux/blob/master/init/initramfs.c do_populate_rootfs
+ */
+export function initrdFault(console: string): string | undefined {
+  const found =
+    /(?:Initramfs unpacking failed: |rootfs image is not initramfs \()([^\r\n;)]{1,200})/.exec(
+      console,
+    );
+  return found?.[1] && `it could not unpack its initrd: ${found[1]}`;
+}
+
 function lastLine(text: string): string {
   return text.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
 }

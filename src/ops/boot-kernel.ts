@@ -3,7 +3,7 @@ import type { WantedVmm } from "../boot/choose-vmm.ts";
 import { GuestDisk } from "../boot/guest-disk.ts";
 import { bootGuest, type GuestBoot } from "../boot/boot-guest.ts";
 import type { Device, Vmm } from "../boot/machine.ts";
-import { consoleTail, likelyCause } from "../core/boot-cause.ts";
+import { consoleTail, initrdFault, likelyCause } from "../core/boot-cause.ts";
 import { isProven, judgeBoot, type ProbeResult } from "../core/boot-probes.ts";
 import { bundleNames } from "../core/bundle-tree.ts";
 import { BangerError } from "../core/errors.ts";
@@ -61,7 +61,8 @@ const maxInitrdBytes = 2 ** 30;
  * Boots a kernel in a virtual machine with banger's guest, and tries out what it should do. Needs no root,
  * and leaves nothing behind.
  *
- * @throws {BangerError} `wrong-image`, when it is no kernel that could boot; `failed`, when there is no
+ * @throws {BangerError} `wrong-image`, when it is no kernel that could boot; `usage`, when it does not
+ * fit into the memory; `failed`, when there is no
  * monitor; `not-found`, `io`, `no-space`; the signal's reason. A boot that fails is no error: see the report.
  */
 export async function bootKernel(context: Context, input: BootKernelInput): Promise<BootReport> {
@@ -71,6 +72,7 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
   const { arch } = facts;
   const initrd = initrdOf(input);
   const memoryMib = input.memoryMib ?? memoryFor(facts, initrd);
+  requireRoom(facts, memoryMib);
   const guest = context.guests[arch];
   const root = initrd !== undefined ? "initrd" : input.root;
   const name = target.installed?.name ?? target.file;
@@ -136,13 +138,23 @@ function memoryFor(facts: KernelFacts, initrd: string | undefined): number {
   return Math.max(leastMemoryMib, 128 * Math.ceil((neededMib + 64) / 128));
 }
 
+/** QEMU waits for ever, and Firecracker says little, when the kernel does not fit. */
+function requireRoom({ memoryBytes }: KernelFacts, memoryMib: number): void {
+  const neededMib = Math.ceil(memoryBytes / 2 ** 20);
+  if (memoryMib > neededMib) return;
+  throw new BangerError("usage", `--mem is ${memoryMib}, the kernel alone takes ${neededMib} MiB`, {
+    hint: "without --mem it gets what it needs",
+  });
+}
+
 function reportOf(
   facts: KernelFacts,
   boot: GuestBoot & Pick<BootReport, "vmm" | "root" | "memoryMib">,
 ): BootReport {
   const { run, console, wallMs, vmm, vmmVersion, root, memoryMib } = boot;
   const probes = judgeBoot(run, facts, judgeKernel(facts));
-  const proven = isProven(probes);
+  const fault = root === "disk" ? undefined : initrdFault(console);
+  const proven = isProven(probes) && fault === undefined;
   const { startedUs } = run.report;
   return {
     facts,
@@ -154,7 +166,7 @@ function reportOf(
     probes,
     kernelMs: startedUs === undefined ? undefined : Math.round(startedUs / 1000),
     wallMs: Math.round(wallMs),
-    cause: proven ? undefined : causeOf(boot, probes),
+    cause: proven ? undefined : (fault ?? causeOf(boot, probes)),
     console: consoleTail(console),
   };
 }

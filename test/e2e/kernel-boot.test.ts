@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { bootLimitMs, probesOf } from "../support/boots.ts";
 import { gone, until } from "../support/processes.ts";
@@ -80,6 +81,20 @@ describe("a boot fails with its reason:", () => {
     expect(textAt(hangs, "probes.9.detail")).toMatch(/^still running after/);
   }, 300_000);
 
+  test("an initrd that is none, or damaged, which the kernel passes over", async () => {
+    const whole = readFileSync(initrd("whole", "return 7;"));
+    const damaged = gzipSync(whole);
+    damaged.fill(0xff, 100);
+    const garbage = [Buffer.from("root:x:0:0\n".repeat(100)), damaged];
+    for (const [index, bytes] of garbage.entries()) {
+      const file = join(sandbox.work, `garbage-${index}`);
+      writeFileSync(file, bytes);
+      const document = await boot(1, kernel, "--initrd", file);
+      expect(document).toMatchObject({ proven: false });
+      expect(textAt(document, "cause")).toMatch(/^it could not unpack its initrd: \S+/);
+    }
+  }, 300_000);
+
   test("a kernel whose code is damaged", async () => {
     const bytes = readFileSync(vmlinux);
     // From the first instruction of the 64-bit entry on.
@@ -124,6 +139,7 @@ describe("what cannot be booted is refused:", () => {
     ["--vmm", "vmware"],
     ["--root", "nfs"],
     ["--mem", "1"],
+    ["--mem", "32"],
     ["--timeout", "0"],
     ["--without", "soul"],
     ["--boot-args", "a\nb"],
