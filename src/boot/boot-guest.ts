@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { BootProbe, GuestRun } from "../core/boot-probes.ts";
+import { BangerError } from "../core/errors.ts";
 import { readGuestReport } from "../core/guest-report.ts";
 import { runChild } from "../io/child.ts";
 import { nowUs } from "../io/clock.ts";
@@ -32,6 +33,7 @@ export interface GuestBoot {
 }
 
 const vsockPort = 1024;
+const versionPatienceMs = 5000;
 
 /** Boots banger's guest once. @throws {BangerError} `failed`, `io`; the signal's reason */
 export async function bootGuest(vmm: Vmm, input: BootGuestInput): Promise<GuestBoot> {
@@ -80,12 +82,19 @@ function run(vmm: Vmm, input: BootGuestInput): Promise<MachineRun> {
   });
 }
 
+/** As the monitor says it; one that does not say it in time has none. */
 async function versionOf(vmm: Vmm, { variables, signal }: BootGuestInput): Promise<string> {
-  const { stdout } = await runChild({
-    program: vmm.program,
-    args: ["--version"],
-    environment: variables,
-    signal,
-  });
-  return /\d+\.\d+(?:\.\d+)?/.exec(stdout)?.[0] ?? "unknown";
+  try {
+    const { stdout } = await runChild({
+      program: vmm.program,
+      args: ["--version"],
+      environment: variables,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(versionPatienceMs)]),
+      maxOutputBytes: 4096,
+    });
+    return /\d{1,9}\.\d{1,9}(?:\.\d{1,9})?/.exec(stdout)?.[0] ?? "unknown";
+  } catch (error) {
+    if (signal.aborted || error instanceof BangerError) throw error;
+    return "unknown";
+  }
 }

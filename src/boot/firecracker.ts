@@ -1,4 +1,3 @@
-import path from "node:path";
 import { firecrackerConfig } from "../core/firecracker-config.ts";
 import { HeldFile } from "../io/held-file.ts";
 import { Descriptors, type MachineCommand, type MachineInput, type Vmm } from "./machine.ts";
@@ -27,7 +26,7 @@ export function firecrackerCommand(
   const descriptors = new Descriptors();
   const config = firecrackerConfig({
     arch: input.arch,
-    kernelPath: path.resolve(input.kernel),
+    kernelPath: descriptors.pathOf(input.kernel),
     initrdPath: input.initrd && descriptors.pathOf(input.initrd),
     rootfsPath: descriptors.pathOf(input.disk),
     readOnly: input.diskIsReadOnly,

@@ -20,8 +20,8 @@ export type MachineFile = string | { readonly descriptor: number };
 /** What to start. */
 export interface MachineInput {
   readonly arch: Arch;
-  /** The kernel image, absolute. */
-  readonly kernel: string;
+  /** The kernel image. */
+  readonly kernel: MachineFile;
   readonly disk: MachineFile;
   readonly diskIsReadOnly: boolean;
   readonly initrd: MachineFile | undefined;
@@ -45,8 +45,8 @@ export interface MachineOptions {
   readonly timeoutMs: number;
   /** Give up when there is nothing on the console for so long. Undefined: as long as the time-out. */
   readonly silenceMs: number | undefined;
-  /** Ends the machine some seconds after it is true of all that stood on the console. */
-  readonly isEnough?: ((console: string) => boolean) | undefined;
+  /** Ends the machine some seconds after it is true of lines that are new on the console. */
+  readonly isEnough?: ((lines: string) => boolean) | undefined;
 }
 
 /** Collects the descriptors of a command, and gives the path by which the program finds each. */

@@ -27,7 +27,7 @@ export function qemuCommand(vmm: Vmm, input: MachineInput): MachineCommand {
   const args = [
     [...machineArgs(vmm, input.arch), "-accel", vmm.accelerator],
     ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ["-m", String(input.memoryMib), "-kernel", input.kernel],
+    ["-m", String(input.memoryMib), "-kernel", descriptors.pathOf(input.kernel)],
     input.initrd === undefined ? [] : ["-initrd", descriptors.pathOf(input.initrd)],
     ["-append", [...input.bootArgs, ...kernelArgs(vmm, input.arch)].join(" ")],
     without.has("disk") ? [] : diskArgs(descriptors.pathOf(input.disk), input.diskIsReadOnly),

@@ -1,12 +1,13 @@
 import type { MachineEnd } from "../core/boot-cause.ts";
 import { cleaned, runChild } from "../io/child.ts";
 import { monotonicMs } from "../io/clock.ts";
+import { ConsoleText } from "./console-text.ts";
 import type { MachineCommand, MachineOptions } from "./machine.ts";
 
 /** A machine that has come to its end. */
 export interface MachineRun {
   readonly end: MachineEnd;
-  /** All that stood on the console; of a great deal the end. */
+  /** All that stood on the console; of a great deal the beginning and the end. */
   readonly console: string;
   /** From the start of the program to its end. */
   readonly wallMs: number;
@@ -14,7 +15,6 @@ export interface MachineRun {
 
 /** How long a machine goes on when enough was seen: what has just begun may end in a panic. */
 const settleMs = 3000;
-const maxConsoleBytes = 2 * 2 ** 20;
 
 /**
  * Runs a machine until its guest ends it, or its time is over. It ends when we do.
@@ -41,12 +41,11 @@ export async function runMachine(
   const { silenceMs, isEnough } = options;
   const silence = silenceMs === undefined ? undefined : stopAfter(silenceMs, timeOut);
   let settle: ReturnType<typeof setTimeout> | undefined;
-  let console = "";
+  const console = new ConsoleText();
   const onText = (text: string): void => {
     clearTimeout(silence);
-    console += text;
-    if (console.length > 2 * maxConsoleBytes) console = console.slice(-maxConsoleBytes);
-    if (settle === undefined && isEnough?.(console) === true) settle = stopAfter(settleMs, enough);
+    const lines = console.add(text);
+    if (settle === undefined && isEnough?.(lines) === true) settle = stopAfter(settleMs, enough);
   };
   try {
     options.signal.throwIfAborted();
@@ -60,12 +59,13 @@ export async function runMachine(
       maxOutputBytes: 65_536,
     });
     const wallMs = monotonicMs() - startedMs;
-    return { end: { kind: "exit", exitCode, stderr }, console, wallMs };
+    return { end: { kind: "exit", exitCode, stderr }, console: console.text, wallMs };
   } catch (error) {
     const wallMs = monotonicMs() - startedMs;
-    if (error === enough) return { end: { kind: "stopped" }, console, wallMs };
+    if (error === enough) return { end: { kind: "stopped" }, console: console.text, wallMs };
     if (error !== timeOut) throw error;
-    return { end: { kind: "timeout", seconds: Math.round(wallMs / 1000) }, console, wallMs };
+    const end = { kind: "timeout", seconds: Math.round(wallMs / 1000) } as const;
+    return { end, console: console.text, wallMs };
   } finally {
     clearTimeout(timer);
     clearTimeout(silence);

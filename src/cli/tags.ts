@@ -1,6 +1,11 @@
 import type { FeatureTag } from "../core/feature-tags.ts";
 import { BangerError } from "../core/errors.ts";
 
+/** Of a flag that may stand more than once: all its values count. */
+export function joined(value: string, before: string | undefined): string {
+  return before === undefined ? value : `${before},${value}`;
+}
+
 /** The feature tags that a flag names, separated by commas. @throws {BangerError} `usage` */
 export async function tagsOf(text: string | undefined, flag: string): Promise<FeatureTag[]> {
   if (text === undefined) return [];
@@ -14,5 +19,5 @@ export async function tagsOf(text: string | undefined, flag: string): Promise<Fe
       hint: `${meant === undefined ? "" : `did you mean ${meant}?\n`}there are ${featureTags.join(", ")}`,
     });
   }
-  return words.filter(isFeatureTag);
+  return [...new Set(words.filter(isFeatureTag))];
 }

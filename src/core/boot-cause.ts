@@ -8,26 +8,39 @@ export type MachineEnd =
   | { readonly kind: "stopped" };
 
 const maxTailLines = 40;
+const maxTailLineLength = 1000;
 
 /** The last lines of a console, without what is empty. */
 export function consoleTail(console: string): string[] {
   const lines = console.split("\n").map((line) => line.replaceAll("\r", ""));
-  return lines.filter((line) => line.trim() !== "").slice(-maxTailLines);
+  return lines
+    .filter((line) => line.trim() !== "")
+    .slice(-maxTailLines)
+    .map((line) =>
+      line.length > maxTailLineLength ? `${line.slice(0, maxTailLineLength)}…` : line,
+    );
 }
 
-/** What stood on the console when something typical went wrong, and what that means. The first that fits counts. */
+/**
+ * What stood on the console when something typical went wrong, and what that means. The first that fits
+ * counts. Each is bounded: a guest may write millions of beginnings.
+ */
 const causes: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[] = [
+  [
+    /((?:EXT[234]-fs error|EXT[234]-fs \(\S{1,20}\): (?:VFS: Can't find|bad geometry|\S{1,40} corrupt)|SQUASHFS error|XFS \(\S{1,20}\): (?:Corruption|Metadata|SB validate|last sector)|BTRFS error|erofs: \(device \S{1,20}\): invalid)[^\r\n]{0,200})/,
+    ([, text]) => `its root filesystem is damaged or cut short: ${text ?? ""}`,
+  ],
   [
     /VFS: (?:Cannot open root device|Unable to mount root fs)|Waiting for root device/,
     () =>
       "it found no root device: a driver for the disk (VIRTIO_BLK, VIRTIO_MMIO) or its filesystem (EXT4_FS) is not in the kernel",
   ],
   [
-    /No working init found|Requested init .* failed/,
+    /No working init found|Requested init \S{1,200} failed/,
     () => "it could not start init from the root filesystem",
   ],
   [
-    /Gave up waiting for root|ALERT!\s+\S+ does not exist|dracut.*Could not boot/,
+    /Gave up waiting for root|ALERT! {1,4}\S{1,200} does not exist|dracut[^\r\n]{0,200}Could not boot/,
     () => "its initrd did not find the root device",
   ],
   [
@@ -49,7 +62,7 @@ export function likelyCause(
   report: GuestReport,
   answered: boolean,
 ): string {
-  const machineFault = end.kind === "exit" && end.exitCode !== 0 ? lastLine(end.stderr) : undefined;
+  const machineFault = end.kind === "exit" && end.exitCode !== 0 ? faultOf(end) : undefined;
   if (console.trim() === "") {
     if (machineFault !== undefined) return `the virtual machine did not run: ${machineFault}`;
     if (answered) {
@@ -72,20 +85,28 @@ export function likelyCause(
 }
 
 /**
- * What the kernel says when its initrd is none, or damaged; it goes on without.
+ * Why a kernel went on without its initrd: it is none, or damaged, or has no init.
  *
  * @see https://github.com/torvalds/linux/blob/master/init/initramfs.c do_populate_rootfs
+ * @see https://github.com/torvalds/linux/blob/master/init/main.c kernel_init_freeable
  */
 export function initrdFault(console: string): string | undefined {
   const found =
     /(?:Initramfs unpacking failed: |rootfs image is not initramfs \()([^\r\n;)]{1,200})/.exec(
       console,
     );
-  return found?.[1] && `it could not unpack its initrd: ${found[1]}`;
+  if (found !== null) return `it could not unpack its initrd: ${found[1] ?? ""}`;
+  // The first program that a kernel starts is that of the initrd, when it has one.
+  const [first] = console.matchAll(initLine);
+  const isOwn = first === undefined || first[2] === "/init";
+  return isOwn ? undefined : "its initrd has no /init, and had no part in the boot";
 }
 
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
+/** What the monitor said last, or how it ended. */
+function faultOf({ exitCode, stderr }: Extract<MachineEnd, { kind: "exit" }>): string {
+  const words = stderr.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
+  if (words !== "") return words;
+  return exitCode > 128 ? `signal ${exitCode - 128} ended it` : `it ended with ${exitCode}`;
 }
 
 /** The program that the kernel started as init, and when. */

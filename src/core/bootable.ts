@@ -134,7 +134,8 @@ function requireBootableElf(elf: ElfImage, arch: Arch, path: string, refuse: Ref
 }
 
 /** Where its segments go in guest memory, and whether it starts in one of them. */
-function requireSoundMemory({ loads, entry }: ElfImage, refuse: Refuse): void {
+function requireSoundMemory(elf: ElfImage, refuse: Refuse): void {
+  const { loads, entry } = elf;
   let previousEnd = highMemory;
   for (const load of loads.toSorted((a, b) => a.physicalAddress - b.physicalAddress)) {
     const start = load.physicalAddress;
@@ -154,10 +155,16 @@ function requireSoundMemory({ loads, entry }: ElfImage, refuse: Refuse): void {
   if (previousEnd > memoryGap) {
     refuse("an ELF file that is loaded beyond the first 3 GiB of memory");
   }
-  const isInside = loads.some(
-    (load) => entry >= load.physicalAddress && entry < load.physicalAddress + load.fileBytes,
+  if (!isLoaded(elf, entry))
+    refuse(`a damaged ELF file: it starts at ${hex(entry)}, where nothing is loaded`);
+}
+
+/** Whether bytes of the file are loaded to an address. */
+export function isLoaded({ loads }: ElfImage, address: number): boolean {
+  return loads.some(
+    ({ physicalAddress, fileBytes }) =>
+      address >= physicalAddress && address < physicalAddress + fileBytes,
   );
-  if (!isInside) refuse(`a damaged ELF file: it starts at ${hex(entry)}, where nothing is loaded`);
 }
 
 function hex(address: number): string {

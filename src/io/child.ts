@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { BangerError } from "../core/errors.ts";
 import type { Variables } from "./environment.ts";
 import { errnoOf } from "./files.ts";
@@ -64,11 +65,11 @@ export async function runChild(command: ChildCommand): Promise<ChildEnd> {
   });
   const stdout = new Captured(command);
   const stderr = new Captured(command);
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+  listen(child.stdout, (text) => {
     stdout.push(text);
     command.onStdout?.(text);
   });
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+  listen(child.stderr, (text) => {
     stderr.push(text);
   });
   child.stdin?.on("error", () => {
@@ -93,12 +94,23 @@ export async function runChild(command: ChildCommand): Promise<ChildEnd> {
     requireStarted(command.program, exitCode, stderr.text);
     return { exitCode, stdout: stdout.text, stderr: stderr.text };
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") throw missing(command.program, error);
+    if (errnoOf(error) === "ENOENT") throw missing("setpriv", error);
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
     stop.end();
   }
+}
+
+/**
+ * Not by `setEncoding`: when a read ends within a character and there is nothing before it, the stream of
+ * Bun 1.4 turns in a circle for ever, and no timer fires any more.
+ */
+function listen(stream: Readable | null, onText: (text: string) => void): void {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  stream?.on("data", (bytes: Uint8Array) => {
+    onText(decoder.decode(bytes, { stream: true }));
+  });
 }
 
 const signalNumbers: Readonly<Record<string, number>> = {
@@ -124,9 +136,16 @@ function missing(program: string, cause: unknown): BangerError {
   });
 }
 
+const packages: Readonly<Record<string, string>> = {
+  setpriv: "util-linux",
+  prlimit: "util-linux",
+  "qemu-system-x86_64": "qemu-system-x86",
+  "qemu-system-aarch64": "qemu-system-arm",
+};
+
 /** Debian's package of a program; most are in the one of their name. */
 function packageOf(program: string): string {
-  return program === "setpriv" || program === "prlimit" ? "util-linux" : program;
+  return packages[program] ?? program;
 }
 
 function definedOnly(variables: Variables): Record<string, string> {

@@ -6,7 +6,7 @@ import { Sha256Hash } from "./hash.ts";
 import { fill, readWhole } from "./read-range.ts";
 import { writeAll } from "./staged-tree.ts";
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 const chunkBytes = 1 << 20;
 
 /** An open file: it stays the same file, whatever is put in the place of its name. */
@@ -21,7 +21,8 @@ export class HeldFile implements Disposable {
   static open(file: string): HeldFile | undefined {
     let descriptor: number;
     try {
-      descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW);
+      // A pipe that takes its place would keep us waiting.
+      descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === "ENOENT" || errno === "ELOOP") return undefined;
@@ -61,6 +62,14 @@ export class HeldFile implements Disposable {
     guard("cannot write a temporary file", () => {
       writeAll(this.descriptor, bytes);
     });
+  }
+
+  /** What changes when somebody writes to the file; links to it do not count. @throws `io` */
+  get stamp(): string {
+    const { size, mtimeNs } = guard("cannot look at a file", () =>
+      fs.fstatSync(this.descriptor, { bigint: true }),
+    );
+    return `${size} ${mtimeNs}`;
   }
 
   get sizeBytes(): number {

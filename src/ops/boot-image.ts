@@ -7,9 +7,12 @@ import { bundleNames } from "../core/bundle-tree.ts";
 import { defaultBootArgs } from "../core/firecracker-config.ts";
 import { readGuestReport } from "../core/guest-report.ts";
 import { fileDigest } from "../core/manifest.ts";
+import { HeldFile } from "../io/held-file.ts";
+import { temporaryFolder } from "../io/private-folder.ts";
 import type { Context } from "./context.ts";
 import { holdKernel } from "./hold-kernel.ts";
 import type { InspectedImage } from "./image-inspect.ts";
+import { requireFileSystem } from "./root-file-system.ts";
 import { withVmm } from "./with-vmm.ts";
 
 export interface BootImageInput {
@@ -44,6 +47,9 @@ export async function bootImage(context: Context, input: BootImageInput): Promis
   using _held = holdKernel(kernel);
   const hasInitrd = fileDigest(kernel.manifest, bundleNames.initrd) !== undefined;
   const { name } = record;
+  requireFileSystem(record.rootfs);
+  // QEMU keeps there what the guest writes.
+  HeldFile.nameless(temporaryFolder())[Symbol.dispose]();
   const { vmm, end, console, wallMs } = await withVmm(
     context,
     { name, arch, vmm: input.vmm },

@@ -10,12 +10,12 @@ import { BangerError } from "../core/errors.ts";
 import { defaultBootArgs } from "../core/firecracker-config.ts";
 import { judgeKernel, type KernelFacts } from "../core/kernel-facts.ts";
 import { fileDigest } from "../core/manifest.ts";
-import { lookThrough } from "../io/files.ts";
+import { lookThrough, realPath } from "../io/files.ts";
 import { HeldFile } from "../io/held-file.ts";
 import { temporaryFolder } from "../io/private-folder.ts";
 import type { Context } from "./context.ts";
 import { holdKernel } from "./hold-kernel.ts";
-import { inspectKernel } from "./inspect-kernel.ts";
+import { inspectOpenKernel, openKernel, requireUnchanged } from "./inspect-kernel.ts";
 import type { KernelTarget } from "./kernel-target.ts";
 import { withVmm } from "./with-vmm.ts";
 
@@ -68,12 +68,16 @@ const maxInitrdBytes = 2 ** 30;
 export async function bootKernel(context: Context, input: BootKernelInput): Promise<BootReport> {
   const { target } = input;
   using _held = target.installed && holdKernel(target.installed);
-  const facts = inspectKernel(context, target);
+  // What is told of is what is booted, whatever takes its name meanwhile.
+  using kernel = openKernel(target);
+  const { stamp } = kernel;
+  const facts = inspectOpenKernel(context, target, kernel);
   const { arch } = facts;
   const initrd = initrdOf(input);
   const memoryMib = input.memoryMib ?? memoryFor(facts, initrd);
   requireRoom(facts, memoryMib);
   const guest = context.guests[arch];
+  using opened = initrd === undefined ? undefined : HeldFile.open(realPath(initrd));
   const root = initrd !== undefined ? "initrd" : input.root;
   const name = target.installed?.name ?? target.file;
   const boot = await withVmm(context, { name, arch, vmm: input.vmm }, async (vmm, silenceMs) => {
@@ -85,8 +89,8 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
       disk,
       machine: {
         arch,
-        kernel: imageOf(target),
-        disk: { descriptor: disk.file.descriptor },
+        kernel,
+        disk: disk.file,
         diskIsReadOnly: false,
         memoryMib,
         without: input.without,
@@ -96,13 +100,14 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
         ],
       },
       root,
-      initrd: initrd ?? (root === "initramfs" ? { descriptor: initramfs.descriptor } : undefined),
+      initrd: opened ?? (root === "initramfs" ? initramfs : undefined),
       timeoutMs: input.timeoutS * 1000,
       silenceMs,
       variables: context.environment.variables,
       signal: context.signal,
     });
   });
+  requireUnchanged(facts.file, kernel, stamp);
   return reportOf(facts, { ...boot, root, memoryMib });
 }
 
@@ -122,13 +127,6 @@ function requireInitrd(initrd: string): string {
   if (stats.isFile() && stats.size > 0 && stats.size <= maxInitrdBytes) return path.resolve(initrd);
   const found = stats.isFile() ? `it has ${stats.size} bytes` : "it is no regular file";
   throw new BangerError("wrong-image", `${initrd} cannot be an initrd: ${found}`);
-}
-
-/** In the very tree that is held: another may take its name meanwhile. */
-function imageOf({ installed, file }: KernelTarget): string {
-  return installed === undefined
-    ? path.resolve(file)
-    : path.join(installed.treeDirectory, bundleNames.kernel);
 }
 
 /** The kernel, what it unpacks from its initrd, and room to work in. */

@@ -4,19 +4,12 @@ import { firecrackerConfig } from "../core/firecracker-config.ts";
 import type { ImageRecord } from "../core/image-record.ts";
 import type { ImageName } from "../core/kernel-name.ts";
 import type { Reference } from "../core/reference.ts";
-import {
-  fileSystemBytes,
-  fileSystemHeadBytes,
-  identifyFileSystem,
-  type RootFileSystem,
-} from "../core/root-file-system.ts";
 import { now } from "../io/clock.ts";
-import { lookThrough } from "../io/files.ts";
-import { readHead } from "../io/read-range.ts";
 import type { ImageStore } from "../store/images.ts";
 import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import { change, type Context } from "./context.ts";
 import { findKernel } from "./find-kernel.ts";
+import { requireFileSystem } from "./root-file-system.ts";
 
 export interface RegisterInput {
   readonly name: ImageName;
@@ -96,35 +89,6 @@ function readable(images: ImageStore, name: ImageName): ImageRecord | undefined 
     if (error instanceof BangerError && error.code === "bad-state") return undefined;
     throw error;
   }
-}
-
-function requireFileSystem(rootfs: string): RootFileSystem {
-  const stats = lookThrough(rootfs);
-  if (stats === undefined) {
-    throw new BangerError("io", `cannot register ${rootfs}: no such file`, {
-      hint: "docs/rootfs.md tells where to get a root filesystem",
-    });
-  }
-  if (!stats.isFile() && !stats.isBlockDevice()) {
-    const what = stats.isDirectory() ? "a folder" : "neither a file nor a block device";
-    throw new BangerError("wrong-image", `${rootfs} is ${what}, not a root filesystem`, {
-      hint: "a folder becomes one by: mke2fs -t ext4 -d FOLDER rootfs.ext4 512M",
-    });
-  }
-  const head = readHead(rootfs, fileSystemHeadBytes);
-  const fileSystem = identifyFileSystem(head);
-  if (fileSystem !== undefined) {
-    const neededBytes = fileSystemBytes(head, fileSystem);
-    if (!stats.isFile() || stats.size >= neededBytes) return fileSystem;
-    throw new BangerError(
-      "wrong-image",
-      `${rootfs} is cut short: it has ${stats.size} bytes, its ${fileSystem} takes ${neededBytes}`,
-      { hint: "copy or download it again" },
-    );
-  }
-  throw new BangerError("wrong-image", `${rootfs} holds no root filesystem that banger knows`, {
-    hint: "ext2, ext3, ext4, squashfs, erofs, xfs and btrfs are known; the filesystem must begin at the first byte, so take it out of a disk image with partitions first",
-  });
 }
 
 /** Finds out now, not at the first boot, what Firecracker would refuse. */

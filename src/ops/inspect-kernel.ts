@@ -1,5 +1,6 @@
 import path from "node:path";
-import { missingKernel, requireBootable } from "../core/bootable.ts";
+import { isLoaded, missingKernel, requireBootable } from "../core/bootable.ts";
+import type { Arch } from "../core/arch.ts";
 import { bundleNames } from "../core/bundle-tree.ts";
 import type { ElfImage } from "../core/elf-header.ts";
 import { maxNotesBytes, pvhEntry } from "../core/elf-notes.ts";
@@ -19,8 +20,7 @@ import { isKernelVersion } from "../core/kernel-version.ts";
 import { gunzip } from "../io/decompress.ts";
 import { lookThrough, readText, realPath } from "../io/files.ts";
 import { Sha256Hash } from "../io/hash.ts";
-import { readHead, readRange } from "../io/read-range.ts";
-import { readChunks } from "../io/tree-reader.ts";
+import { HeldFile } from "../io/held-file.ts";
 import type { Context } from "./context.ts";
 import type { KernelTarget } from "./kernel-target.ts";
 
@@ -34,10 +34,28 @@ const maxKernelBytes = 2 ** 30;
  * the right form; `not-found`, `io`.
  */
 export function inspectKernel(context: Context, target: KernelTarget): KernelFacts {
+  using held = openKernel(target);
+  return inspectOpenKernel(context, target, held);
+}
+
+/** Opens a kernel, to be read and booted as one and the same. @throws as {@link inspectKernel} */
+export function openKernel({ file }: KernelTarget): HeldFile {
+  requireFile(file);
+  const held = HeldFile.open(realPath(file));
+  if (held === undefined) throw missingKernel(file);
+  return held;
+}
+
+/** {@link inspectKernel} of a kernel that is open. @throws as that; `io`, when it changes meanwhile */
+export function inspectOpenKernel(
+  context: Context,
+  target: KernelTarget,
+  held: HeldFile,
+): KernelFacts {
   const { file } = target;
-  const sizeBytes = requireFile(file);
+  const { sizeBytes, stamp } = held;
   // A file of /proc has no size, and reading it may take for ever.
-  const head = sizeBytes === 0 ? new Uint8Array() : readHead(file, imageHeadBytes);
+  const head = sizeBytes === 0 ? new Uint8Array() : held.head(imageHeadBytes);
   const image = identifyImage(head, sizeBytes);
   const arch = target.arch ?? imageArch(image) ?? context.environment.hostArch;
   requireBootable(image, arch, file);
@@ -47,29 +65,40 @@ export function inspectKernel(context: Context, target: KernelTarget): KernelFac
   const banners = new BannerSearch();
   const configs = new IkconfigSearch();
   const hash = new Sha256Hash();
-  readChunks(realPath(file), (chunk) => {
+  for (const chunk of held.chunks(maxKernelBytes)) {
     context.signal.throwIfAborted();
     banners.push(chunk);
     configs.push(chunk);
     hash.update(chunk);
-  });
+  }
   const banner = requireBanner(file, banners.found);
-  return {
+  const named = { ...banner.banner, arch };
+  const facts = {
     file,
     sizeBytes,
     sha256: hash.digest(),
     arch,
     ...banner,
-    ...loadedAs(file, image),
-    config: embedded(file, configs) ?? beside(context, file, banner.banner),
+    ...loadedAs(file, held, image),
+    config: embedded(file, held, image, named, configs) ?? beside(context, file, named),
     hasModules: target.hasModules,
   };
+  requireUnchanged(file, held, stamp);
+  return facts;
 }
 
-function requireFile(file: string): number {
+/** @throws {BangerError} `io`, when somebody has written to the file since it had this stamp. */
+export function requireUnchanged(file: string, held: HeldFile, stamp: string): void {
+  if (held.stamp === stamp) return;
+  throw new BangerError("io", `${file} has changed while it was read`, {
+    hint: "run the same command again when it is written",
+  });
+}
+
+function requireFile(file: string): void {
   const stats = lookThrough(file);
   if (stats === undefined) throw missingKernel(file);
-  if (stats.isFile()) return stats.size;
+  if (stats.isFile()) return;
   throw new BangerError(
     "wrong-image",
     `${file} is ${stats.isDirectory() ? "a folder" : "a device or pipe"}, no kernel image`,
@@ -91,9 +120,9 @@ function requireBanner(
 
 type Loaded = Pick<KernelFacts, "protocol" | "entry" | "segments" | "memoryBytes">;
 
-function loadedAs(file: string, image: ImageKind): Loaded {
+function loadedAs(file: string, held: HeldFile, image: ImageKind): Loaded {
   if (image.kind === "arm64-image") return arm64Loaded(image);
-  if (image.kind === "elf") return elfLoaded(file, image);
+  if (image.kind === "elf") return elfLoaded(file, held, image);
   throw new Error(`${image.kind} is not bootable`);
 }
 
@@ -103,12 +132,19 @@ function arm64Loaded({ imageSizeBytes, sizeBytes }: Arm64Image): Loaded {
   return { protocol: "arm64-image", entry: 0, segments, memoryBytes };
 }
 
-function elfLoaded(file: string, elf: ElfImage): Loaded {
+function elfLoaded(file: string, held: HeldFile, elf: ElfImage): Loaded {
   const pvh = elf.notes
     .map(({ offset, fileBytes }) =>
-      pvhEntry(readRange(file, offset, Math.min(fileBytes, maxNotesBytes))),
+      pvhEntry(held.range(offset, Math.min(fileBytes, maxNotesBytes))),
     )
     .find((entry) => entry !== undefined);
+  if (pvh !== undefined && !isLoaded(elf, pvh)) {
+    throw new BangerError(
+      "wrong-image",
+      `${file} is a damaged ELF file: its PVH entry is 0x${pvh.toString(16)}, where nothing is loaded`,
+      { hint: "copy or download it again" },
+    );
+  }
   return {
     protocol: pvh === undefined ? "linux64" : "pvh",
     entry: pvh ?? elf.entry,
@@ -122,13 +158,27 @@ function elfLoaded(file: string, elf: ElfImage): Loaded {
 }
 
 /** The first embedded configuration that can be read; what cannot is none. */
-function embedded(file: string, search: IkconfigSearch): FoundConfig | undefined {
+function embedded(
+  file: string,
+  held: HeldFile,
+  image: ImageKind,
+  kernel: Named,
+  search: IkconfigSearch,
+): FoundConfig | undefined {
   for (const { offset, sizeBytes } of search.found) {
-    const bytes = gunzip(readRange(file, offset, sizeBytes), maxKconfigBytes);
-    const symbols = bytes && symbolsOf(new TextDecoder("latin1").decode(bytes), file);
+    if (image.kind === "elf" && !isInSegment(image, offset)) continue;
+    const bytes = gunzip(held.range(offset, sizeBytes), maxKconfigBytes);
+    const text = bytes && new TextDecoder("latin1").decode(bytes);
+    if (text === undefined || !isOf(kernel, titleOf(text))) continue;
+    const symbols = symbolsOf(text, file);
     if (symbols !== undefined) return { from: "embedded", file: undefined, symbols };
   }
   return undefined;
+}
+
+/** Whether a byte of the file comes into memory. */
+function isInSegment({ loads }: ElfImage, offset: number): boolean {
+  return loads.some((load) => offset >= load.offset && offset < load.offset + load.fileBytes);
 }
 
 /** The names that distributions and kernel builds give to the configuration of a kernel. */
@@ -138,17 +188,17 @@ function namesBeside(file: string, { release }: Banner): string[] {
   return name === "vmlinux" ? [...names, ".config"] : names;
 }
 
-/** A configuration that lies beside the kernel, and says that it is of this version. */
-function beside(context: Context, file: string, banner: Banner): FoundConfig | undefined {
-  for (const name of namesBeside(file, banner)) {
+/** A configuration that lies beside the kernel, and says that it is of this version and architecture. */
+function beside(context: Context, file: string, kernel: Named): FoundConfig | undefined {
+  for (const name of namesBeside(file, kernel)) {
     const candidate = path.join(path.dirname(file), name);
     const text = textBeside(candidate);
     if (text === undefined) continue;
-    const version = /^# Linux\/\S+ (\S+) Kernel Configuration$/m.exec(text)?.[1];
-    const isOfKernel = isNamedIn(banner, version);
+    const title = titleOf(text);
+    const isOfKernel = isOf(kernel, title);
     const symbols = isOfKernel ? symbolsOf(text, candidate) : undefined;
     if (symbols !== undefined) return { from: "beside", file: candidate, symbols };
-    const foreign = isOfKernel ? undefined : version;
+    const foreign = isOfKernel ? undefined : title && `${title.version} for ${title.arch}`;
     context.report({ kind: "foreign-config", file: candidate, version: foreign });
   }
   return undefined;
@@ -166,12 +216,37 @@ function textBeside(candidate: string): string | undefined {
   }
 }
 
+interface Title {
+  /** As Linux calls it: `x86`, `arm64`. */
+  readonly arch: string;
+  readonly version: string;
+}
+
+/** What a configuration says that it is of, in its first lines. */
+function titleOf(text: string): Title | undefined {
+  const [, arch, version] =
+    /^# Linux\/(\S{1,40}) (\S{1,100}) Kernel Configuration$/m.exec(text.slice(0, 4096)) ?? [];
+  return arch === undefined || version === undefined ? undefined : { arch, version };
+}
+
+/** A kernel, as far as a configuration can name it. */
+type Named = Banner & { readonly arch: Arch };
+
+const archTitles: Readonly<Record<Arch, readonly string[]>> = {
+  x86_64: ["x86", "x86_64"],
+  arm64: ["arm64"],
+};
+
+function isOf(kernel: Named, title: Title | undefined): boolean {
+  if (title === undefined) return false;
+  return archTitles[kernel.arch].includes(title.arch) && isNamedIn(kernel, title.version);
+}
+
 /**
  * Whether a banner names a version, alone or with a suffix: Debian's `6.1.0-56-amd64` says "Debian 6.1.192-2"
  * further on, and its configuration 6.1.192.
  */
-function isNamedIn({ text }: Banner, version: string | undefined): boolean {
-  if (version === undefined) return false;
+function isNamedIn({ text }: Banner, version: string): boolean {
   return text
     .split(/[^\w.+~-]+/)
     .some(

@@ -1,7 +1,14 @@
 /** `kernel boot`: what it says of boots that fail, each for a reason of its own. The kernel is the catalog's. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
@@ -86,6 +93,11 @@ describe("a boot fails with its reason:", () => {
     const damaged = gzipSync(whole);
     damaged.fill(0xff, 100);
     const garbage = [Buffer.from("root:x:0:0\n".repeat(100)), damaged];
+    const none = join(sandbox.work, "none");
+    mkdirSync(none);
+    run(none, ["sh", "-c", "touch file && echo file | busybox cpio -o -H newc > ../initrd-none"]);
+    const withoutInit = await boot(1, kernel, "--initrd", join(sandbox.work, "initrd-none"));
+    expect(textAt(withoutInit, "cause")).toStartWith("its initrd has no /init");
     for (const [index, bytes] of garbage.entries()) {
       const file = join(sandbox.work, `garbage-${index}`);
       writeFileSync(file, bytes);
@@ -146,6 +158,44 @@ describe("what cannot be booted is refused:", () => {
   ])("%s %j", async (flag, value) => {
     expect(textAt(await boot(2, kernel, flag, value), "error.message")).toContain(flag);
   });
+});
+
+describe("a QEMU that is not what it seems", () => {
+  /** A folder for the PATH, whose QEMU is this script. */
+  const fake = (name: string, script: string): string => {
+    const folder = join(sandbox.folder, name);
+    mkdirSync(folder);
+    const file = join(folder, "qemu-system-x86_64");
+    writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return `${folder}:/usr/bin:/bin`;
+  };
+
+  test("boots the kernel that was read, whatever takes its name meanwhile", async () => {
+    const file = join(sandbox.work, "swapped");
+    copyFileSync(vmlinux, file);
+    writeFileSync(`${file}.new`, smallKernel());
+    const real = 'exec /usr/bin/qemu-system-x86_64 "$@"';
+    const swap = fake("swap", `[ "$1" = --version ] || mv ${file}.new ${file}\n${real}`);
+    const words = ["kernel", "boot", file, "--json"];
+    const options = { env: { PATH: swap }, timeoutMs: bootLimitMs };
+    expect(documentOf(await sandbox.banger(words, options))).toMatchObject({ proven: true });
+    expect(readFileSync(file).equals(Buffer.from(smallKernel()))).toBe(true);
+  }, 300_000);
+
+  test.each([
+    ["does not tell its version", "[ $1 = --version ] && exec sleep 100; exit 3", "ended with 3"],
+    ["floods", "exec cat /dev/zero", "did not answer|said nothing|stopped|did not run|failed"],
+  ])(
+    "%s",
+    async (name, script, cause) => {
+      const env = { PATH: fake(name.replaceAll(" ", "-"), script) };
+      const words = ["kernel", "boot", kernel, "--timeout", "2", "--json"];
+      const result = await sandbox.banger(words, { env, timeoutMs: 60_000 });
+      expect(textAt(documentOf(result, 1), "cause")).toMatch(new RegExp(cause));
+      expect(result.stdout.length).toBeLessThan(100_000);
+    },
+    120_000,
+  );
 });
 
 test("nothing stays behind of a boot, nor of one that is killed; and nobody removes its kernel meanwhile", async () => {

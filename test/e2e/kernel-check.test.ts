@@ -179,7 +179,28 @@ describe("kernel check, of a file", () => {
     const result = requireExit(await check(file), 7);
     expect(result.stdout).toContain("not embedded");
     expect(result.stdout).toContain("?     boots from a block device");
-    expect(result.stderr).toContain("is of Linux 6.12.2, and is passed over");
+    expect(result.stderr).toContain("is of Linux 6.12.2 for x86, and is passed over");
+  });
+
+  test("passes over a configuration of another architecture, beside it or within", async () => {
+    const config = configOf(bootable).replace("Linux/x86 ", "Linux/arm64 ");
+    const file = write("other-arch/vmlinux", smallKernel());
+    write("other-arch/kernel.config", config);
+    expect(await checked(7, file)).toMatchObject({ config: null });
+    const within = write("within/vmlinux", smallKernel({ config }));
+    expect(await checked(7, within)).toMatchObject({ config: null });
+  });
+
+  test("wants all that several --needs name", async () => {
+    const file = write(
+      "needs/vmlinux",
+      smallKernel({ config: configOf([...bootable, "OVERLAY_FS=y"]) }),
+    );
+    const needs = ["--needs", "nested-kvm", "--needs", "overlayfs,overlayfs"];
+    expect(await checked(7, file, ...needs)).toMatchObject({
+      needs: { tags: ["nested-kvm", "overlayfs"], met: false },
+    });
+    expect(await checked(0, file, "--needs", "overlayfs")).toMatchObject({ needs: { met: true } });
   });
 
   test.each<[string, Uint8Array]>([

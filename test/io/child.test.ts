@@ -37,6 +37,16 @@ describe("running a program", () => {
     expect(lines).toEqual(["one", "two", "three"]);
   });
 
+  test("takes all of an output whose characters come in halves", async () => {
+    // With setEncoding the stream of Bun 1.4 loses the rest, or turns in a circle.
+    const write =
+      "for (1..3000) { syswrite(STDOUT, qq(\\xe2)); select(undef, undef, undef, 0.0001);";
+    const script = `${write} syswrite(STDOUT, qq(\\x80\\xae)); select(undef, undef, undef, 0.0001) }`;
+    const command = { program: "perl", args: ["-e", script], environment, signal: never };
+    const { exitCode, stdout } = await runChild(command);
+    expect([exitCode, stdout === "\u202e".repeat(3000)]).toEqual([0, true]);
+  });
+
   test("gives it text, or an open file, to read", async () => {
     const asText = await runChild({
       program: "cat",

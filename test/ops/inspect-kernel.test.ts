@@ -10,7 +10,7 @@ import { identifyImage, imageHeadBytes } from "../../src/core/kernel-image.ts";
 import { loadCatalog } from "../../src/io/catalog-file.ts";
 import { inspectKernel } from "../../src/ops/inspect-kernel.ts";
 import { outcomeOf, testContext } from "../support/context.ts";
-import { makeElf } from "../support/kernel-images.ts";
+import { loadSegment, makeElf } from "../support/kernel-images.ts";
 import { smallKernel } from "../support/small-kernel.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -115,12 +115,56 @@ describe("a small kernel", () => {
     expect(inspectKernel(testContext(), target(file))).toMatchObject({ protocol: "linux64" });
   });
 
+  test("whose PVH entry is where nothing is loaded is refused", async () => {
+    const notes = { type: 4, offset: 0x2000, size: 24, address: 0x200_0000 };
+    for (const [entry, words] of [
+      [0x100_0010, "done"],
+      [0, "0x0, where nothing is loaded"],
+      [0x100_1000, "0x1001000, where nothing is loaded"],
+      [2 ** 33, "0x200000000, where nothing is loaded"],
+    ] as const) {
+      const image = makeElf({ segments: [loadSegment, notes] });
+      image.set(new TextEncoder().encode("Linux version 6.12.1 (b@h) (cc) #1\n"), 0x1000);
+      const view = new DataView(image.buffer, 0x2000);
+      view.setUint32(0, 4, true);
+      view.setUint32(4, 8, true);
+      view.setUint32(8, 18, true);
+      image.set(new TextEncoder().encode("Xen\0"), 0x200c);
+      view.setBigUint64(16, BigInt(entry), true);
+      const file = join(folder, "pvh");
+      writeFileSync(file, image);
+      expect(await outcome(file)).toContain(words);
+    }
+  });
+
+  test("believes no configuration that is not loaded with it", () => {
+    const config = Bun.gzipSync(
+      Buffer.from(`# Linux/x86 6.12.1 Kernel Configuration\nCONFIG_A=y\n`),
+    );
+    const part = Buffer.concat([Buffer.from("IKCFG_ST"), config, Buffer.from("IKCFG_ED")]);
+    const kernel = Buffer.concat([smallKernel({ version: "6.12.1" }), part]);
+    const file = join(folder, "appended");
+    writeFileSync(file, kernel);
+    expect(inspectKernel(testContext(), target(file)).config).toBeUndefined();
+    loadToTheEnd(kernel);
+    writeFileSync(file, kernel);
+    expect(inspectKernel(testContext(), target(file)).config).toMatchObject({ from: "embedded" });
+  });
+
   test("full of marks and of configurations that are bombs takes little time and memory", () => {
     const bomb = Bun.gzipSync(new Uint8Array(64 * 2 ** 20));
     const part = Buffer.concat([Buffer.from("IKCFG_ST"), bomb, Buffer.from("IKCFG_ED")]);
     const file = join(folder, "bombs");
     const kernel = Buffer.concat([smallKernel(), ...Array.from({ length: 20 }, () => part)]);
+    loadToTheEnd(kernel);
     writeFileSync(file, kernel);
     expect(inspectKernel(testContext(), target(file)).config).toBeUndefined();
   });
 });
+
+/** Makes the first segment of an ELF file reach to its end. */
+function loadToTheEnd(kernel: Buffer): void {
+  const size = BigInt(kernel.length) - kernel.readBigUInt64LE(64 + 8);
+  kernel.writeBigUInt64LE(size, 64 + 32);
+  kernel.writeBigUInt64LE(size, 64 + 40);
+}

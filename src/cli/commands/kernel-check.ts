@@ -8,7 +8,7 @@ import { archOf, referenceOf, type Run } from "../app.ts";
 import { forEachName } from "../each.ts";
 import type { Output } from "../output.ts";
 import { renderFields } from "../table.ts";
-import { tagsOf } from "../tags.ts";
+import { joined, tagsOf } from "../tags.ts";
 
 interface Options {
   readonly arch?: string;
@@ -25,7 +25,7 @@ export function addKernelCheck(kernel: Command, run: Run): void {
     )
     .argument("<name|file...>", "installed kernels, NAME[:ARCH][@BUILD], or files")
     .option("--arch <arch>", "the architecture, when it is not this machine's")
-    .option("--needs <tags>", "features that it must have: docker,ebpf")
+    .option("--needs <tags>", "features that it must have: docker,ebpf", joined)
     .action(
       run(async (app, names, options: Options) => {
         const { kernelTarget } = await import("../../ops/kernel-target.ts");

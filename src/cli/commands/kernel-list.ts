@@ -5,7 +5,7 @@ import { renderTable } from "../table.ts";
 import { bootWords } from "../../core/boot-proof.ts";
 import { BangerError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/sizes.ts";
-import { tagsOf } from "../tags.ts";
+import { joined, tagsOf } from "../tags.ts";
 import type { ListedEntry, ListedKernel, ListFilter, Standing } from "../../ops/list.ts";
 import type { Output } from "../output.ts";
 
@@ -26,7 +26,11 @@ export function addKernelList(kernel: Command, run: Run): void {
     )
     .option("-a, --available", "list the catalog instead")
     .option("--all-arch", "with --available: also kernels for other architectures")
-    .option("--needs <tags>", "with --available: only kernels with these features: docker,ebpf")
+    .option(
+      "--needs <tags>",
+      "with --available: only kernels with these features: docker,ebpf",
+      joined,
+    )
     .action(
       run(async (app, _names, options: Options) => {
         const { openStore } = await import("../../ops/context.ts");

@@ -158,13 +158,14 @@ function readProvenance(folder: string, entry: CatalogEntry): BuildFacts {
   );
 }
 
+/** What was published is compared, not what its provenance says of it. */
 function compareFiles(facts: BuildFacts, published: string, out: string): Comparison[] {
-  return Object.entries(facts.outputs).map(([name, recorded]) => {
+  return Object.entries(facts.outputs).map(([name, claimed]) => {
     const [left, right] = [path.join(published, name), path.join(out, name)];
-    const rebuilt = digestOf(right);
-    if (rebuilt === recorded) return { name, recorded, rebuilt, difference: undefined };
+    const [recorded, rebuilt] = [digestOf(left), digestOf(right)];
     const found = firstDifference(left, right);
     if (found === undefined) {
+      if (rebuilt === claimed) return { name, recorded, rebuilt, difference: undefined };
       throw new BangerError("verification-failed", `${left} is not what its provenance says`);
     }
     const sections = elfSections((offset, sizeBytes) => readRange(left, offset, sizeBytes));
