@@ -161,15 +161,6 @@ describe("what cannot be booted is refused:", () => {
 });
 
 describe("a QEMU that is not what it seems", () => {
-  /** A folder for the PATH, whose QEMU is this script. */
-  const fake = (name: string, script: string): string => {
-    const folder = join(sandbox.folder, name);
-    mkdirSync(folder);
-    const file = join(folder, "qemu-system-x86_64");
-    writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    return `${folder}:/usr/bin:/bin`;
-  };
-
   test("boots the kernel that was read, whatever takes its name meanwhile", async () => {
     const file = join(sandbox.work, "swapped");
     copyFileSync(vmlinux, file);
@@ -216,6 +207,15 @@ test("nothing stays behind of a boot, nor of one that is killed; and nobody remo
   await gone(qemu);
   expect(leftovers()).toEqual([]);
 }, 300_000);
+
+/** A PATH whose QEMU is this script. */
+function fake(name: string, script: string): string {
+  const folder = join(sandbox.folder, name);
+  mkdirSync(folder);
+  const file = join(folder, "qemu-system-x86_64");
+  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return `${folder}:/usr/bin:/bin`;
+}
 
 /** The QEMU that a process has started. */
 function qemuOf(parent: number): number | undefined {
