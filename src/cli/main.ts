@@ -39,15 +39,15 @@ export interface Build {
  * @returns the exit code; everything has been written by then.
  */
 export async function main(argv: readonly string[], build: Build): Promise<number> {
-  const catalog = (): Catalog => parseCatalog(build.catalog, "within banger");
+  const embedded = (): Catalog => parseCatalog(build.catalog, "within banger");
   const session = new Session(
     {
       name: "banger",
       userAgent: `banger/${build.version}`,
-      catalog,
+      catalog: async () => embedded(),
       guests: build.guests,
       addCommands: (program, run) => {
-        addCommands(program, run, () => versionOf(build, catalog()));
+        addCommands(program, run, () => versionOf(build, embedded()));
       },
     },
     argv,

@@ -18,7 +18,7 @@ export interface ProgramSettings {
   /** How it introduces itself to servers. */
   readonly userAgent: string;
   /** The catalog that counts when `BANGER_CATALOG` names no other. @throws {BangerError} */
-  readonly catalog: () => Catalog;
+  readonly catalog: () => Promise<Catalog>;
   readonly guests: Guests;
   /** Adds the commands; each runs its work through `run`. */
   readonly addCommands: (program: Command, run: Run) => void;
@@ -58,7 +58,7 @@ export class Session {
   /** The world as the commands see it; reads the environment. @throws {BangerError} `usage` */
   context(output: Output = this.#output(this.#globals())): Context {
     const environment = readEnvironment();
-    let catalog: Catalog | undefined;
+    let catalog: Promise<Catalog> | undefined;
     return {
       environment,
       signal: abortOnSignals(),
@@ -66,13 +66,14 @@ export class Session {
       userAgent: this.#settings.userAgent,
       guests: this.#settings.guests,
       catalog: () => {
-        catalog ??=
-          environment.catalogFile === undefined
-            ? this.#settings.catalog()
-            : loadCatalog(environment.catalogFile);
+        catalog ??= this.#catalog(environment.catalogFile);
         return catalog;
       },
     };
+  }
+
+  async #catalog(file: string | undefined): Promise<Catalog> {
+    return file === undefined ? this.#settings.catalog() : loadCatalog(file);
   }
 
   /** Says what went wrong. @returns the exit code */

@@ -73,7 +73,7 @@ export type Progress =
 export interface Context {
   readonly environment: Environment;
   /** The catalog that counts; read on first use. @throws {BangerError} `bad-catalog`, `io` */
-  readonly catalog: () => Catalog;
+  readonly catalog: () => Promise<Catalog>;
   /** Aborted with a {@link BangerError} when the user wants to stop. */
   readonly signal: AbortSignal;
   readonly report: (progress: Progress) => void;

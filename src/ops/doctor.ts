@@ -35,10 +35,10 @@ const lowDiskBytes = 2 ** 30;
 const oldCatalogDays = 90;
 
 /** Looks at everything that banger needs of the machine. Reads only, and never throws for what it finds. */
-export function diagnose(context: Context): Diagnosis[] {
+export async function diagnose(context: Context): Promise<Diagnosis[]> {
   return [
-    ...stateFolder(context),
-    ...catalog(context),
+    ...(await stateFolder(context)),
+    ...(await catalog(context)),
     network(context),
     certificates(context),
     kvm(),
@@ -57,7 +57,7 @@ export function diagnose(context: Context): Diagnosis[] {
   ];
 }
 
-function stateFolder(context: Context): Diagnosis[] {
+async function stateFolder(context: Context): Promise<Diagnosis[]> {
   const { environment } = context;
   try {
     const store = KernelStore.open(environment, "read");
@@ -75,7 +75,7 @@ function stateFolder(context: Context): Diagnosis[] {
           ok: true,
           message: exists ? `${root} is safe to use` : `${root} will be made by the first pull`,
         };
-    return [folder, disk(root), ...kernels(context, store), images(context, store)];
+    return [folder, disk(root), ...(await kernels(context, store)), images(context, store)];
   } catch (error) {
     return [problem("state-folder", error)];
   }
@@ -91,9 +91,9 @@ function disk(root: string): Diagnosis {
     : { check: "disk", ok: false, message, fix: "free some space: banger kernel gc" };
 }
 
-function kernels(context: Context, store: KernelStore): Diagnosis[] {
+async function kernels(context: Context, store: KernelStore): Promise<Diagnosis[]> {
   try {
-    const listed = listInstalled(context, store);
+    const listed = await listInstalled(context, store);
     const damaged = listed.flatMap(({ kernel }) =>
       "damage" in kernel ? [problem("kernels", kernel.damage)] : [],
     );
@@ -125,9 +125,9 @@ function images(context: Context, store: KernelStore): Diagnosis {
   }
 }
 
-function catalog(context: Context): Diagnosis[] {
+async function catalog(context: Context): Promise<Diagnosis[]> {
   try {
-    const { serial, updated, entries } = context.catalog();
+    const { serial, updated, entries } = await context.catalog();
     const days = daysSince(updated);
     const message = `catalog ${serial} of ${updated}, ${entries.length} kernels`;
     if (days <= oldCatalogDays) return [{ check: "catalog", ok: true, message }];

@@ -1,4 +1,4 @@
-import { findEntry } from "../core/catalog.ts";
+import { type Catalog, findEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Reference } from "../core/reference.ts";
@@ -14,20 +14,42 @@ export function findKernel(
   context: Context,
   store: KernelStore,
   reference: Reference,
-): InstalledKernel {
+): Promise<InstalledKernel> {
+  return withWayTo(context, store, reference, () => store.find(reference));
+}
+
+/**
+ * Runs what looks for an installed kernel; when that is not there, the error says how to get it.
+ *
+ * @throws what `work` throws.
+ */
+export async function withWayTo<Result>(
+  context: Context,
+  store: KernelStore,
+  reference: Reference,
+  work: () => Result | Promise<Result>,
+): Promise<Result> {
   try {
-    return store.find(reference);
+    return await work();
   } catch (error) {
-    if (!(error instanceof BangerError) || error.code !== "not-found") throw error;
-    throw new BangerError("not-found", error.message, { hint: wayTo(context, store, reference) });
+    if (!(error instanceof BangerError) || error.code !== "not-found" || error.hint !== undefined) {
+      throw error;
+    }
+    const hint = wayTo(context, await context.catalog(), store, reference);
+    throw new BangerError("not-found", error.message, { hint });
   }
 }
 
-function wayTo(context: Context, store: KernelStore, reference: Reference): string {
+function wayTo(
+  context: Context,
+  catalog: Catalog,
+  store: KernelStore,
+  reference: Reference,
+): string {
   const { name, arch } = reference;
   const { hostArch } = context.environment;
   const suffix = arch === hostArch ? "" : `:${arch}`;
-  if (findEntry(context.catalog(), name, arch) !== undefined) {
+  if (findEntry(catalog, name, arch) !== undefined) {
     return `to install it: banger kernel pull ${name}${suffix}`;
   }
   const elsewhere = store.list().find((kernel) => kernel.name === name && kernel.arch !== arch);
@@ -35,7 +57,7 @@ function wayTo(context: Context, store: KernelStore, reference: Reference): stri
     return `it is installed for ${elsewhere.arch}: ${name}:${elsewhere.arch}`;
   }
   const installed = store.list().map((kernel) => kernel.name);
-  const known = context.catalog().entries.map((entry) => entry.name);
+  const known = catalog.entries.map((entry) => entry.name);
   const meant = nearest(name, [...installed, ...known]);
   return meant === undefined
     ? "see what is installed: banger kernel list; and what there is: banger kernel list --available"

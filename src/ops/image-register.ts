@@ -7,8 +7,9 @@ import type { Reference } from "../core/reference.ts";
 import { now } from "../io/clock.ts";
 import type { ImageStore } from "../store/images.ts";
 import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import type { Transaction } from "../store/transaction.ts";
 import { change, type Context } from "./context.ts";
-import { findKernel } from "./find-kernel.ts";
+import { withWayTo } from "./find-kernel.ts";
 import { requireFileSystem } from "./root-file-system.ts";
 
 export interface RegisterInput {
@@ -43,8 +44,8 @@ export async function registerImage(
 ): Promise<RegisterResult> {
   const rootfs = path.resolve(input.rootfs);
   const fileSystem = requireFileSystem(rootfs);
-  return change(context, kernels, `registering ${input.name}`, (transaction) => {
-    const kernel = findKernel(context, kernels, input.kernel);
+  const work = (transaction: Transaction): RegisterResult => {
+    const kernel = kernels.find(input.kernel);
     const pinned = input.pin || input.kernel.build !== undefined;
     requireBootArgs(input, kernel, rootfs);
     const record: ImageRecord = {
@@ -78,7 +79,10 @@ export async function registerImage(
     });
     images.put(record);
     return { record, kernel, outcome: before === undefined ? "registered" : "replaced" };
-  });
+  };
+  return withWayTo(context, kernels, input.kernel, () =>
+    change(context, kernels, `registering ${input.name}`, work),
+  );
 }
 
 /** The record that is replaced; one that is damaged is as good as none. */

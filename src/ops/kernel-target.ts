@@ -38,7 +38,7 @@ export async function kernelTarget(
   if (text.includes("/")) return fileTarget(text, arch);
   try {
     const reference = parse(text);
-    const kernel = findKernel(context, await openStore(context, "read"), reference);
+    const kernel = await findKernel(context, await openStore(context, "read"), reference);
     return installedTarget(kernel);
   } catch (error) {
     if (!(error instanceof BangerError)) throw error;

@@ -22,8 +22,8 @@ export interface ListedEntry {
 }
 
 /** All installed kernels, by name. @throws {BangerError} `bad-state`, `bad-catalog`, `io` */
-export function listInstalled(context: Context, store: KernelStore): ListedKernel[] {
-  const catalog = context.catalog();
+export async function listInstalled(context: Context, store: KernelStore): Promise<ListedKernel[]> {
+  const catalog = await context.catalog();
   return store.list().map((kernel) => {
     const entry = findEntry(catalog, kernel.name, kernel.arch);
     return { kernel, entry, standing: standingOf(kernel, entry, catalog.serial) };
@@ -39,12 +39,12 @@ export interface ListFilter {
 }
 
 /** The entries of the catalog, and which of them are installed. */
-export function listAvailable(
+export async function listAvailable(
   context: Context,
   store: KernelStore,
   { allArch, needs }: ListFilter,
-): ListedEntry[] {
-  const catalog = context.catalog();
+): Promise<ListedEntry[]> {
+  const catalog = await context.catalog();
   return catalog.entries
     .filter((entry) => allArch || entry.arch === context.environment.hostArch)
     .filter(({ features }) => needs.every((need) => features?.includes(need) === true))
@@ -56,8 +56,9 @@ export function listAvailable(
 }
 
 /** The installed kernels that a pull would replace by a newer build. */
-export function listOutdated(context: Context, store: KernelStore): ListedKernel[] {
-  return listInstalled(context, store).filter(({ standing }) => standing === "outdated");
+export async function listOutdated(context: Context, store: KernelStore): Promise<ListedKernel[]> {
+  const installed = await listInstalled(context, store);
+  return installed.filter(({ standing }) => standing === "outdated");
 }
 
 function standingOf(

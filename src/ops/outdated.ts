@@ -53,7 +53,7 @@ export async function findOutdated(
   recipes: string,
   url: string = releasesUrl,
 ): Promise<Outdated> {
-  const catalog = context.catalog();
+  const catalog = await context.catalog();
   const wanted = readRecipes(recipes);
   const json = await fetchReleases(context, url);
   const found = wanted.map((recipe) => ({ recipe, release: releaseOf(json, recipe.line, url) }));

@@ -42,7 +42,7 @@ export async function packInstalled(
 ): Promise<InstalledBundle> {
   if (input.description.trim() === "") throw new BangerError("usage", "--description is empty");
   const store = await openStore(context, "read");
-  const kernel = findKernel(context, store, input.reference);
+  const kernel = await findKernel(context, store, input.reference);
   const kernelVersion = input.kernelVersion ?? kernel.manifest.kernel_version;
   requireName(kernel, kernelVersion);
   refuseOlder(input, kernelVersion, kernel);

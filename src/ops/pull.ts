@@ -44,7 +44,7 @@ export async function pull(
   reference: Reference,
   options: PullOptions,
 ): Promise<PullResult> {
-  const catalog = context.catalog();
+  const catalog = await context.catalog();
   const entry = requireEntry(catalog, reference);
   const before = store.current(entry.name, entry.arch);
   if (!options.force && isCurrent(before, entry)) return current(store, entry, before);

@@ -1,8 +1,9 @@
 import { BangerError } from "../core/errors.ts";
 import type { Reference } from "../core/reference.ts";
 import type { KernelStore } from "../store/kernel-store.ts";
+import type { Transaction } from "../store/transaction.ts";
 import { change, type Context } from "./context.ts";
-import { findKernel } from "./find-kernel.ts";
+import { withWayTo } from "./find-kernel.ts";
 
 export interface RemoveResult {
   readonly name: string;
@@ -33,8 +34,8 @@ export async function removeKernel(
       },
     );
   }
-  return change(context, store, `removing ${name}`, (transaction) => {
-    if (store.current(name, arch) === undefined) findKernel(context, store, reference);
+  const work = (transaction: Transaction): RemoveResult => {
+    if (store.current(name, arch) === undefined) store.find(reference);
     transaction.pins.sweep(context.environment.stateDir);
     const images = transaction.pins.of(name, arch).map((pin) => pin.image);
     if (images.length > 0 && !force) {
@@ -48,5 +49,8 @@ export async function removeKernel(
     }
     transaction.removeSlot(store.slotOf(name, arch));
     return { name, arch, images };
-  });
+  };
+  return withWayTo(context, store, reference, () =>
+    change(context, store, `removing ${name}`, work),
+  );
 }

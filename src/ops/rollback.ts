@@ -1,8 +1,9 @@
 import { BangerError } from "../core/errors.ts";
 import type { Reference } from "../core/reference.ts";
 import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import type { Transaction } from "../store/transaction.ts";
 import { change, type Context } from "./context.ts";
-import { findKernel } from "./find-kernel.ts";
+import { withWayTo } from "./find-kernel.ts";
 
 export interface RollbackResult {
   readonly from: InstalledKernel | undefined;
@@ -25,9 +26,8 @@ export async function rollback(
       hint: `it goes back to the build before the current one: banger kernel rollback ${name}`,
     });
   }
-  return change(context, store, `rolling back ${name}`, (transaction) => {
-    const current = store.current(name, arch);
-    if (current === undefined) findKernel(context, store, reference);
+  const work = (transaction: Transaction): RollbackResult => {
+    const current = store.current(name, arch) ?? store.find(reference);
     const previous = store.previous(name, arch);
     if (previous === undefined) {
       throw new BangerError("not-found", `no earlier build of ${name} is kept`, {
@@ -37,6 +37,9 @@ export async function rollback(
     if ("damage" in previous) throw previous.damage;
     transaction.swap(previous.slot);
     const to = store.changed(name, arch);
-    return { from: current !== undefined && "manifest" in current ? current : undefined, to };
-  });
+    return { from: "manifest" in current ? current : undefined, to };
+  };
+  return withWayTo(context, store, reference, () =>
+    change(context, store, `rolling back ${name}`, work),
+  );
 }

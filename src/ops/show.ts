@@ -19,11 +19,15 @@ export interface ShowResult {
  *
  * @throws {BangerError} `not-found`, when neither the store nor the catalog has it.
  */
-export function showKernel(context: Context, store: KernelStore, reference: Reference): ShowResult {
-  const entry = findEntry(context.catalog(), reference.name, reference.arch);
+export async function showKernel(
+  context: Context,
+  store: KernelStore,
+  reference: Reference,
+): Promise<ShowResult> {
+  const entry = findEntry(await context.catalog(), reference.name, reference.arch);
   const images = new Pins(store.layout).of(reference.name, reference.arch).map((pin) => pin.image);
   try {
-    return { kernel: findKernel(context, store, reference), entry, images };
+    return { kernel: await findKernel(context, store, reference), entry, images };
   } catch (error) {
     const isAbsent = error instanceof BangerError && error.code === "not-found";
     if (!isAbsent || entry === undefined || reference.build !== undefined) throw error;

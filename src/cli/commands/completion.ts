@@ -44,7 +44,8 @@ export async function complete(
   // The library adds commands of its own: not under a name that banger has, and not to be offered.
   teach(program, { completionCommandName: "completion-script" });
   root.commands.delete("completion-script");
-  const available = (): string[] => context.catalog().entries.map((entry) => entry.name);
+  const { entries } = await context.catalog();
+  const available = (): string[] => entries.map((entry) => entry.name);
   const installed = (): string[] =>
     KernelStore.open(environment, "read")
       .list()

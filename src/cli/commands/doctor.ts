@@ -13,7 +13,7 @@ export function addDoctor(program: Command, run: Run): void {
     .action(
       run(async (app) => {
         const { diagnose } = await import("../../ops/doctor.ts");
-        const diagnoses = diagnose(app.context);
+        const diagnoses = await diagnose(app.context);
         const findings = diagnoses.filter((diagnosis) => !diagnosis.ok).length;
         const { paint } = app.output;
         const text = diagnoses

@@ -43,15 +43,15 @@ export function addKernelList(kernel: Command, run: Run): void {
         }
         const store = await openStore(app.context, "read");
         if (options.available !== true) {
-          const kernels = listInstalled(app.context, store);
+          const kernels = await listInstalled(app.context, store);
           return {
             json: { kernels: kernels.map(listedDocument) },
             text: installedText(app.output, kernels),
           };
         }
         const filter: ListFilter = { allArch: options.allArch === true, needs };
-        const entries = listAvailable(app.context, store, filter);
-        const { serial, updated } = app.context.catalog();
+        const entries = await listAvailable(app.context, store, filter);
+        const { serial, updated } = await app.context.catalog();
         const json = {
           catalog: { serial, updated },
           entries: entries.map(({ entry, standing }) => ({ ...entry, standing: standing ?? null })),
@@ -70,7 +70,7 @@ export function addKernelList(kernel: Command, run: Run): void {
       run(async (app) => {
         const { openStore } = await import("../../ops/context.ts");
         const { listOutdated } = await import("../../ops/list.ts");
-        const kernels = listOutdated(app.context, await openStore(app.context, "read"));
+        const kernels = await listOutdated(app.context, await openStore(app.context, "read"));
         const exitCode = kernels.length > 0 ? 7 : 0;
         const json = { kernels: kernels.map(listedDocument) };
         if (exitCode === 0) app.output.note("all kernels are up to date");

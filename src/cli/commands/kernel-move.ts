@@ -27,7 +27,11 @@ export function addKernelMove(kernel: Command, run: Run): void {
         const { findKernel } = await import("../../ops/find-kernel.ts");
         const [name = "", destination = ""] = names;
         const store = await openStore(app.context, "read");
-        const installed = findKernel(app.context, store, referenceOf(app, name, options.arch));
+        const installed = await findKernel(
+          app.context,
+          store,
+          referenceOf(app, name, options.arch),
+        );
         const path = exportKernel(
           installed,
           pathOf(destination, "the destination"),

@@ -57,7 +57,7 @@ export function addKernelPull(kernel: Command, run: Run): void {
 }
 
 async function offerRecommended(app: App): Promise<string> {
-  const entry = recommendedEntry(app.context.catalog(), app.context.environment.hostArch);
+  const entry = recommendedEntry(await app.context.catalog(), app.context.environment.hostArch);
   if (entry === undefined || !canAsk(app)) {
     throw new BangerError("usage", "which kernel?", {
       hint:

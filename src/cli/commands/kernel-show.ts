@@ -34,7 +34,7 @@ export function addKernelShow(kernel: Command, run: Run): void {
           kernel: installed,
           entry,
           images,
-        } = showKernel(app.context, await openStore(app.context, "read"), reference);
+        } = await showKernel(app.context, await openStore(app.context, "read"), reference);
         const origin = installed && originOf(installed);
         const json = {
           name: reference.name,
@@ -89,7 +89,11 @@ export function addKernelShow(kernel: Command, run: Run): void {
         const { openStore } = await import("../../ops/context.ts");
         const { findKernel } = await import("../../ops/find-kernel.ts");
         const reference = referenceOf(app, names[0] ?? "", options.arch);
-        const installed = findKernel(app.context, await openStore(app.context, "read"), reference);
+        const installed = await findKernel(
+          app.context,
+          await openStore(app.context, "read"),
+          reference,
+        );
         const found = partPath(installed, names[1]);
         return { json: { path: found }, text: found };
       }),

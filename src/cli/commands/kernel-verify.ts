@@ -28,9 +28,9 @@ export function addKernelVerify(kernel: Command, run: Run): void {
         const store = await openStore(app.context, "read");
         const all = store.list().map((installed) => `${installed.name}:${installed.arch}`);
         if (names.length === 0 && all.length === 0) app.output.note("no kernels are installed");
-        return forEachName(app, "kernels", names.length > 0 ? names : all, (name) => {
+        return forEachName(app, "kernels", names.length > 0 ? names : all, async (name) => {
           const reference = referenceOf(app, name, options.arch);
-          const installed = readable(() => findKernel(app.context, store, reference));
+          const installed = await readable(findKernel(app.context, store, reference));
           const result = verify(app.context, installed);
           const ok = result.findings.length === 0;
           const json = {
@@ -50,9 +50,9 @@ export function addKernelVerify(kernel: Command, run: Run): void {
 }
 
 /** A kernel whose manifest cannot be read does not verify. */
-function readable(find: () => InstalledKernel): InstalledKernel {
+async function readable(found: Promise<InstalledKernel>): Promise<InstalledKernel> {
   try {
-    return find();
+    return await found;
   } catch (error) {
     if (!(error instanceof BangerError) || error.code !== "bad-state") throw error;
     throw new BangerError("verification-failed", error.message, { hint: error.hint, cause: error });

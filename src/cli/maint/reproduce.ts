@@ -33,7 +33,7 @@ export function addReproduce(program: Command, run: Run, repository: Repository)
         const { context } = app;
         const { cache, version, keys, bundles } = repository;
         const entry = requireEntry(
-          context.catalog(),
+          await context.catalog(),
           referenceOf(app, names[0] ?? "", options.arch),
         );
         const reproduction = await reproduce(
