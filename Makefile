@@ -17,7 +17,12 @@ MAIN := bin/banger.ts
 SOURCES := $(shell find bin src catalog guest -type f) package.json package-lock.json tsconfig.json
 COMPILE = $(BUN) build --compile --minify --splitting --format=esm --sourcemap=none \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
-	--define BANGER_COMMIT='"$(shell cat build/commit)"' $(MAIN)
+	--define BANGER_COMMIT='"$(shell cat build/commit)"' \
+	--define BANGER_TRUST_ROOT="$$(cat $(ROOT_TEXT))" $(MAIN)
+ROOT_TEXT = build/trust-root
+
+# What catalog updates are verified by; it belongs to whoever hosts the catalog.
+TRUST_ROOT ?= $(wildcard catalog/trust/root.json)
 
 QUICKSTART_TOOLS := mke2fs busybox-static
 BOOT_TOOLS := qemu-system-aarch64 qemu-system-x86_64
@@ -46,6 +51,12 @@ quickstart: require-quickstart build ## Build banger and do its main job on the 
 
 .PHONY: build
 build: build/banger ## Build the executable build/banger for this machine
+
+.PHONY: executable
+executable: ROOT_TEXT = $(OUT).root
+executable: build/commit $(INSTALLED) ## Build the executable OUT=FILE with the root of trust TRUST_ROOT=FILE
+	@$(WRITE_ROOT_TEXT) > $(OUT).root
+	$(COMPILE) --outfile $(OUT)
 
 .PHONY: build-all
 build-all: build/banger-linux-x64 build/banger-linux-x64-baseline build/banger-linux-arm64 ## Build for x86_64, x86_64 without AVX2, and arm64
@@ -182,15 +193,22 @@ build/commit: FORCE
 	@scripts/commit.sh > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
+WRITE_ROOT_TEXT = $(if $(TRUST_ROOT),$(BUN) --print 'JSON.stringify(await Bun.file(process.argv[1]).text())' -- "$(TRUST_ROOT)",echo undefined)
+# As a string of JavaScript; without a root, catalog updates have nothing to be verified by.
+build/trust-root: $(INSTALLED) FORCE
+	@mkdir -p build
+	@$(WRITE_ROOT_TEXT) > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
 # Each is built aside and then moved into place: whoever runs build/banger meanwhile sees a whole one.
 # Bytecode is for the very build of the JavaScript engine that made it, so only for our own architecture.
 # Since Bun 1.4 there is one x86_64 build, which needs no AVX2: -baseline is the same runtime by another name.
-build/banger: $(SOURCES) build/commit $(INSTALLED)
+build/banger: $(SOURCES) build/commit build/trust-root $(INSTALLED)
 	@mkdir -p build/tmp/host
 	$(COMPILE) --bytecode --outfile build/tmp/host/banger
 	@mv build/tmp/host/banger $@
 
-build/banger-linux-x64 build/banger-linux-x64-baseline build/banger-linux-arm64: build/banger-linux-%: $(SOURCES) build/commit $(INSTALLED)
+build/banger-linux-x64 build/banger-linux-x64-baseline build/banger-linux-arm64: build/banger-linux-%: $(SOURCES) build/commit build/trust-root $(INSTALLED)
 	@mkdir -p build/tmp/$*
 	runtime=$$(scripts/bun-runtime.sh bun-linux-$(if $(filter arm64,$*),aarch64,x64)) && \
 	$(COMPILE) $(BYTECODE_$*) --target=bun-linux-$* --compile-executable-path="$$runtime" \

@@ -10,7 +10,12 @@ import { commandLine, exit, setUmask } from "../src/io/process.ts";
 /** Put in by `make build`. */
 declare const BANGER_COMMIT: string | undefined;
 
+/** Put in by `make build TRUST_ROOT=FILE`. */
+declare const BANGER_TRUST_ROOT: string | undefined;
+
 const commit = typeof BANGER_COMMIT === "string" ? BANGER_COMMIT : "unknown";
+
+const trustRoot = typeof BANGER_TRUST_ROOT === "string" ? BANGER_TRUST_ROOT : undefined;
 
 const guests = {
   x86_64: { disk: x64Disk, initramfs: x64Initramfs },
@@ -18,4 +23,4 @@ const guests = {
 };
 
 setUmask();
-exit(await main(commandLine(), { version: project.version, commit, catalog, guests }));
+exit(await main(commandLine(), { version: project.version, commit, catalog, trustRoot, guests }));

@@ -3,6 +3,7 @@ import type { Guests } from "../boot/guest-files.ts";
 import { parseCatalog, type Catalog } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import type { Run, Shown } from "./app.ts";
+import { addCatalog } from "./commands/catalog.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addCompletion, complete } from "./commands/completion.ts";
 import { addImage } from "./commands/image.ts";
@@ -28,6 +29,8 @@ export interface Build {
   readonly commit: string;
   /** The document of catalog/catalog.json. */
   readonly catalog: unknown;
+  /** The text of the root that catalog updates are verified by; undefined: there are none. */
+  readonly trustRoot: string | undefined;
   /** The files of guest/. */
   readonly guests: Guests;
 }
@@ -44,7 +47,7 @@ export async function main(argv: readonly string[], build: Build): Promise<numbe
     {
       name: "banger",
       userAgent: `banger/${build.version}`,
-      catalog: async () => embedded(),
+      embedded: { catalog: embedded, root: build.trustRoot },
       guests: build.guests,
       addCommands: (program, run) => {
         addCommands(program, run, () => versionOf(build, embedded()));
@@ -86,11 +89,13 @@ function addCommands(program: Command, run: Run, version: () => Shown): void {
   const image = addGroup(program, "image", "join root filesystems with kernels");
   addImage(image, run);
   addImageBoot(image, run);
+  const catalog = addGroup(program, "catalog", "update the catalog, and tell which is in use");
+  addCatalog(catalog, run);
   addDoctor(program, run);
   addCompletion(program, run);
   addHelp(program);
   // Only now: a command that is added later would inherit it.
-  for (const parent of [program, kernel, image]) parent.allowExcessArguments();
+  for (const parent of [program, kernel, image, catalog]) parent.allowExcessArguments();
 }
 
 /** A command that only has commands of its own. */

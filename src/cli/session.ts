@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
 import type { Guests } from "../boot/guest-files.ts";
 import type { Catalog } from "../core/catalog.ts";
-import { loadCatalog } from "../io/catalog-file.ts";
 import { readEnvironment, readVariables } from "../io/environment.ts";
 import { abortOnSignals } from "../io/signals.ts";
 import { ReaderGone, writeTo } from "../io/terminal.ts";
+import { catalogStanding, type Embedded } from "../ops/catalog-standing.ts";
 import type { Context } from "../ops/context.ts";
 import { errorDocument, type Run, type Shown } from "./app.ts";
 import { asFailure, explain, unknownCommand } from "./failures.ts";
@@ -17,8 +17,8 @@ export interface ProgramSettings {
   readonly name: string;
   /** How it introduces itself to servers. */
   readonly userAgent: string;
-  /** The catalog that counts when `BANGER_CATALOG` names no other. @throws {BangerError} */
-  readonly catalog: () => Promise<Catalog>;
+  /** The catalog and the root that came with it. */
+  readonly embedded: Embedded;
   readonly guests: Guests;
   /** Adds the commands; each runs its work through `run`. */
   readonly addCommands: (program: Command, run: Run) => void;
@@ -58,22 +58,20 @@ export class Session {
   /** The world as the commands see it; reads the environment. @throws {BangerError} `usage` */
   context(output: Output = this.#output(this.#globals())): Context {
     const environment = readEnvironment();
+    const { embedded } = this.#settings;
     let catalog: Promise<Catalog> | undefined;
     return {
       environment,
+      embedded,
       signal: abortOnSignals(),
       report: new ProgressLine(output).report,
       userAgent: this.#settings.userAgent,
       guests: this.#settings.guests,
       catalog: () => {
-        catalog ??= this.#catalog(environment.catalogFile);
+        catalog ??= catalogStanding(environment, embedded).then((standing) => standing.catalog);
         return catalog;
       },
     };
-  }
-
-  async #catalog(file: string | undefined): Promise<Catalog> {
-    return file === undefined ? this.#settings.catalog() : loadCatalog(file);
   }
 
   /** Says what went wrong. @returns the exit code */

@@ -1,6 +1,6 @@
 import { BangerError } from "../core/errors.ts";
 import { redactUrl } from "../core/redact.ts";
-import { fetchInto, fileSize, type FetchOptions } from "./http.ts";
+import { type ByteSink, fetchInto, fileSize, type FetchOptions } from "./http.ts";
 import type { PartFile } from "./part-file.ts";
 import { PassingFailure } from "./passing-failure.ts";
 import { checkProxy } from "./proxy.ts";
@@ -56,10 +56,10 @@ export async function fetchFile(url: string, part: PartFile, options: FileOption
  */
 export async function fetchSmallFile(
   url: string,
-  part: PartFile,
+  part: ByteSink,
   options: Omit<FileOptions, "onStart" | "onBytes">,
 ): Promise<void> {
-  requireWeb(url, false);
+  requireWeb(url, options.plainHttp === true);
   checkProxy(url, options.environment);
   await retry(async () => {
     part.restart();

@@ -191,14 +191,14 @@ export function removeTree(directory: string): void {
  *
  * @throws `io`, `no-space`; the old file is then still there.
  */
-export function replaceFile(file: string, text: string): void {
+export function replaceFile(file: string, content: string | Uint8Array): void {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.tmp-${randomName()}`);
   guard(`cannot write ${file}`, () => {
     try {
       const descriptor = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode);
       try {
-        fs.writeFileSync(descriptor, text);
+        fs.writeFileSync(descriptor, content);
         fs.fsyncSync(descriptor);
       } finally {
         fs.closeSync(descriptor);

@@ -19,8 +19,11 @@ export interface ByteSink {
 
 /** The server was reached, and will not give the file: asking again is no use. */
 export class RefusedRequest extends BangerError {
-  constructor(message: string, hint: string | undefined) {
+  readonly status: number;
+
+  constructor(message: string, status: number, hint: string | undefined) {
     super("network", message, { hint });
+    this.status = status;
   }
 }
 
@@ -211,6 +214,7 @@ function refuseStatus(url: string, response: Response): void {
   }
   throw new RefusedRequest(
     message,
+    status,
     status === 404 || status === 410
       ? "the file is not there; another mirror may have it (BANGER_MIRRORS)"
       : undefined,

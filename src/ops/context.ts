@@ -6,6 +6,7 @@ import type { KernelName } from "../core/kernel-name.ts";
 import type { Environment } from "../io/environment.ts";
 import { holderLabel } from "../io/lock.ts";
 import { KernelStore } from "../store/kernel-store.ts";
+import type { Embedded } from "./catalog-standing.ts";
 import { needsSweep, Transaction } from "../store/transaction.ts";
 import type { Access } from "../store/state-folder.ts";
 
@@ -39,7 +40,8 @@ export type Progress =
     }
   | {
       readonly kind: "source-failed";
-      readonly name: KernelName;
+      /** The kernel, or `catalog`. */
+      readonly name: string;
       readonly source: string;
       readonly failure: BangerError;
     }
@@ -72,6 +74,8 @@ export type Progress =
 /** All that an operation may use of the world around it. */
 export interface Context {
   readonly environment: Environment;
+  /** What is compiled in. */
+  readonly embedded: Embedded;
   /** The catalog that counts; read on first use. @throws {BangerError} `bad-catalog`, `io` */
   readonly catalog: () => Promise<Catalog>;
   /** Aborted with a {@link BangerError} when the user wants to stop. */

@@ -9,6 +9,7 @@ import { PassingFailure } from "../io/passing-failure.ts";
 import { checkProxy } from "../io/proxy.ts";
 import { retry } from "../io/retry.ts";
 import type { Context } from "./context.ts";
+import { mirrorPlace } from "./mirrors.ts";
 
 /** A place that may have the tarball. None is trusted with anything: the hash decides. */
 type Source =
@@ -56,35 +57,13 @@ function sourcesOf(context: Context, entry: CatalogEntry): Source[] {
 }
 
 function mirrorSource(mirror: string, file: string): Source {
-  if (/^https?:\/\//i.test(mirror) && URL.canParse(mirror)) {
-    const url = `${mirror.replace(/\/+$/, "")}/${file}`;
+  const place = mirrorPlace(mirror);
+  if (place.kind === "http") {
+    const url = `${place.url}/${file}`;
     return { kind: "http", label: redactUrl(url), url };
   }
-  const isFile = /^file:\/\//i.test(mirror);
-  if (!isFile && /^[a-z][a-z0-9+.-]*:\/\//i.test(mirror)) throw noMirror(mirror);
-  const folder = isFile ? folderOfUrl(mirror) : path.resolve(mirror);
-  const label = path.join(folder, file);
+  const label = path.join(place.folder, file);
   return { kind: "folder", label, file: label };
-}
-
-function folderOfUrl(mirror: string): string {
-  if (URL.canParse(mirror)) {
-    const { host, pathname } = new URL(mirror);
-    if (host === "" || host === "localhost") {
-      try {
-        return decodeURIComponent(pathname);
-      } catch {
-        // an escape that is no UTF-8
-      }
-    }
-  }
-  throw noMirror(mirror);
-}
-
-function noMirror(mirror: string): BangerError {
-  return new BangerError("usage", `BANGER_MIRRORS: ${redactUrl(mirror)} is not a mirror`, {
-    hint: "a mirror is a folder, or a file://, http:// or https:// URL; several are parted by commas",
-  });
 }
 
 /** Failures that another source may not have; the others are ours, and no source can mend them. */

@@ -15,7 +15,9 @@ import {
   problems,
   rowsOf,
 } from "../support/documented-json.ts";
+import { rootedExecutable } from "../support/rooted-executable.ts";
 import { type ChildResult, Sandbox, smallKernel } from "../support/sandbox.ts";
+import { SignedRepository } from "../support/signed-repository.ts";
 
 const seenKeys = new Map<string, Set<string>>();
 
@@ -178,6 +180,19 @@ describe("with --json", () => {
     check("kernel gc", await run("kernel", "gc", "--dry-run"));
     check("kernel gc", await run("kernel", "gc"));
   });
+
+  test("catalog update, status and show print their documents", async () => {
+    const text = readFileSync(sandbox.catalog, "utf8").replace(/"serial": \d+/, '"serial": 99999');
+    const repository = new SignedRepository(join(sandbox.folder, "repository"), text);
+    const executable = rootedExecutable(sandbox.folder, repository.root);
+    await using machine = new Sandbox({ executable });
+    const catalog = (...args: readonly string[]): Promise<ChildResult> =>
+      machine.banger(["catalog", ...args, "--json"]);
+    check("catalog status", await catalog("status"));
+    check("catalog update", await catalog("update", "--from", repository.folder));
+    check("catalog status", await catalog("status"));
+    check("catalog show", await catalog("show"));
+  }, 120_000);
 
   test("doctor and completion print their documents", async () => {
     const doctor = await run("doctor");

@@ -7,13 +7,14 @@ import {
   withoutComments,
 } from "./source-files.ts";
 
-/** Who may import whom: bin → cli → ops → {store, boot} → io → core, over any number of steps. */
+/** Who may import whom: bin → cli → ops → {store, boot, trust} → io → core, over any number of steps. */
 const below: Readonly<Record<string, readonly string[]>> = {
-  bin: ["cli", "ops", "store", "boot", "io", "core", "catalog", "guest", "package.json"],
-  cli: ["ops", "store", "boot", "io", "core"],
-  ops: ["store", "boot", "io", "core"],
+  bin: ["cli", "ops", "store", "boot", "trust", "io", "core", "catalog", "guest", "package.json"],
+  cli: ["ops", "store", "boot", "trust", "io", "core"],
+  ops: ["store", "boot", "trust", "io", "core"],
   store: ["io", "core"],
   boot: ["io", "core"],
+  trust: ["io", "core"],
   io: ["core"],
   core: [],
 };

@@ -35,9 +35,8 @@ export function testContext(
   return {
     reports,
     environment,
-    catalog: () => {
-      throw new Error("no catalog is needed here");
-    },
+    embedded: { catalog: noCatalog, root: undefined },
+    catalog: () => Promise.reject(new Error("no catalog is needed here")),
     signal: changes.signal ?? new AbortController().signal,
     report: (progress) => {
       reports.push(progress);
@@ -45,6 +44,10 @@ export function testContext(
     guests: repositoryAt(repository, "0.1.0").guests,
     userAgent: "banger-test",
   };
+}
+
+function noCatalog(): never {
+  throw new Error("no catalog is needed here");
 }
 
 /** What `work` came to: `done`, or `CODE: MESSAGE`. */

@@ -46,6 +46,8 @@ export type RunOptions = Omit<ChildOptions, "file" | "args" | "check">;
 export interface SandboxOptions {
   /** Another place for the state folder, such as a file system of its own. */
   readonly state?: string;
+  /** Another executable than {@link bangerExecutable}. */
+  readonly executable?: string | undefined;
 }
 
 /**
@@ -67,11 +69,13 @@ export class Sandbox implements AsyncDisposable {
   readonly work: string;
   /** Where {@link writeCatalog} writes. */
   readonly catalog: string;
+  readonly #executable: string;
   readonly #environment: Record<string, string | undefined>;
   readonly #children = new Set<RunningChild>();
 
   constructor(options: SandboxOptions = {}) {
     this.folder = mkdtempSync(join(tmpdir(), "banger-test-"));
+    this.#executable = options.executable ?? bangerExecutable();
     this.home = join(this.folder, "home");
     this.state = options.state ?? join(this.folder, "state");
     this.mirror = join(this.folder, "mirror");
@@ -134,12 +138,12 @@ export class Sandbox implements AsyncDisposable {
 
   /** Starts the real executable. What {@link banger} promises of the output holds for `done` too. */
   start(args: readonly string[], options: RunOptions = {}): RunningChild {
-    return this.#spawn(bangerExecutable(), args, args, options);
+    return this.#spawn(this.#executable, args, args, options);
   }
 
   /** Starts the real executable with nohup(1). */
   startWithNohup(args: readonly string[]): RunningChild {
-    return this.#spawn("/usr/bin/nohup", [bangerExecutable(), ...args], args, {});
+    return this.#spawn("/usr/bin/nohup", [this.#executable, ...args], args, {});
   }
 
   /** Starts banger-maint of this checkout; {@link start} for the rest. */

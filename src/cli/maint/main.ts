@@ -23,7 +23,7 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
     {
       name: "banger-maint",
       userAgent: `banger-maint/${repository.version}`,
-      catalog: async () => loadCatalog(repository.catalogFile),
+      embedded: { catalog: () => loadCatalog(repository.catalogFile), root: undefined },
       guests: repository.guests,
       addCommands: (program, run) => {
         program.description("Build, package and publish the kernels of the catalog.");

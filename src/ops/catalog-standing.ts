@@ -1,0 +1,71 @@
+import type { Catalog } from "../core/catalog.ts";
+import { BangerError } from "../core/errors.ts";
+import { loadCatalog } from "../io/catalog-file.ts";
+import type { Environment } from "../io/environment.ts";
+import { catalogRecordFile, readCatalogRecord } from "../store/catalog-records.ts";
+import type { KeptRepository } from "../trust/kept-repository.ts";
+
+/** What is compiled into a banger. */
+export interface Embedded {
+  /** @throws {BangerError} `bad-catalog` */
+  readonly catalog: () => Catalog;
+  /** The text of the root that updates are verified by; undefined in a build that has none. */
+  readonly root: string | undefined;
+}
+
+/** Which catalog counts, and why. */
+export interface CatalogStanding {
+  readonly catalog: Catalog;
+  /** `file`: `BANGER_CATALOG` names it. */
+  readonly from: "embedded" | "updated" | "file";
+  /** What the last update brought, when it verifies; it counts only when it is newer than what is embedded. */
+  readonly kept: KeptRepository | undefined;
+  /** Why what is kept is good for nothing. */
+  readonly fault: BangerError | undefined;
+}
+
+/** The name of the catalog that a reference without one means. */
+export const defaultCatalog = "banger";
+
+/**
+ * The newest of the embedded catalog and the last one that was verified. What is kept is verified each
+ * time: whoever can write to the state folder can at most take it away.
+ *
+ * @throws {BangerError} `bad-catalog`, `io`.
+ */
+export async function catalogStanding(
+  environment: Environment,
+  embedded: Embedded,
+): Promise<CatalogStanding> {
+  const { catalogFile } = environment;
+  if (catalogFile !== undefined) {
+    return { catalog: loadCatalog(catalogFile), from: "file", kept: undefined, fault: undefined };
+  }
+  const catalog = embedded.catalog();
+  const { kept, fault } = await keptRepository(environment, embedded.root);
+  return kept !== undefined && kept.parsed.serial > catalog.serial
+    ? { catalog: kept.parsed, from: "updated", kept, fault }
+    : { catalog, from: "embedded", kept, fault };
+}
+
+/** What the last update brought, if it still verifies. */
+export async function keptRepository(
+  environment: Environment,
+  root: string | undefined,
+): Promise<Pick<CatalogStanding, "kept" | "fault">> {
+  if (root === undefined) return { kept: undefined, fault: undefined };
+  try {
+    const record = readCatalogRecord(environment, defaultCatalog);
+    if (record === undefined) return { kept: undefined, fault: undefined };
+    const { readKept } = await import("../trust/kept-repository.ts");
+    return { kept: readKept(new TextEncoder().encode(root), record), fault: undefined };
+  } catch (error) {
+    if (!(error instanceof BangerError)) throw error;
+    const file = catalogRecordFile(environment.stateDir, defaultCatalog);
+    const fault = new BangerError(error.code, `${file} is of no use: ${error.message}`, {
+      hint: "to fetch it again: banger catalog update",
+      cause: error,
+    });
+    return { kept: undefined, fault };
+  }
+}

@@ -1,0 +1,154 @@
+import path from "node:path";
+import { BangerError } from "../core/errors.ts";
+import { now } from "../io/clock.ts";
+import { folderSource, type RepositorySource, webSource } from "../io/repository-source.ts";
+import { putCatalogRecord, withCatalogLock } from "../store/catalog-records.ts";
+import { readKept, recordOf } from "../trust/kept-repository.ts";
+import { refreshRepository, type TrustBase } from "../trust/refresh.ts";
+import type { RepositoryFiles } from "../trust/repository.ts";
+import { takeExpired } from "../trust/take-folder.ts";
+import {
+  catalogStanding,
+  type CatalogStanding,
+  defaultCatalog,
+  keptRepository,
+} from "./catalog-standing.ts";
+import type { Context } from "./context.ts";
+import { mirrorPlace } from "./mirrors.ts";
+
+/** Where the signed catalog is, when no mirror has it. */
+export const publicRepository = "https://kernels.thaloco.com";
+
+export interface UpdateInput {
+  /** A folder to take it from, and no other place. */
+  readonly from: string | undefined;
+  /** Take it although its time is over; only with `from`. */
+  readonly acceptExpired: boolean;
+}
+
+export interface UpdateResult {
+  readonly outcome: "updated" | "current";
+  /** Where it came from. */
+  readonly source: string;
+  /** The serial that counted before. */
+  readonly serialBefore: number;
+  readonly standing: CatalogStanding;
+}
+
+/**
+ * Fetches the signed catalog and verifies it. What is there stays in use until that is done, and when
+ * it fails.
+ *
+ * @throws {BangerError} `failed`, when this banger has no root to verify it by; `verification-failed`,
+ * when it does not verify, has expired or is older; `bad-catalog`, when it needs a newer banger;
+ * `network`, `timeout`, `busy`, `bad-state`, `io`, `no-space`; the signal's reason.
+ */
+export async function updateCatalog(context: Context, input: UpdateInput): Promise<UpdateResult> {
+  const { environment, embedded } = context;
+  const root = requireRoot(context);
+  return withCatalogLock(environment, waitingAs(context), async () => {
+    const before = await catalogStanding(environment, embedded);
+    const { kept } = await keptRepository(environment, root);
+    const base: TrustBase = { trustedRoot: new TextEncoder().encode(root), known: kept?.files };
+    const { files, source } = await fetchFrom(context, input, base);
+    const record = recordOf(files, source.label, now());
+    const { parsed } = readKept(base.trustedRoot, record);
+    const floor = embedded.catalog().serial;
+    if (parsed.serial < floor) {
+      throw new BangerError(
+        "verification-failed",
+        `the catalog of ${source.label} is older than the one within banger: its serial is ${parsed.serial}, that one's is ${floor}`,
+        { hint: "nothing was changed: the catalog within banger stays in use" },
+      );
+    }
+    putCatalogRecord(environment, defaultCatalog, record);
+    const standing = await catalogStanding(environment, embedded);
+    const outcome = standing.catalog.serial === before.catalog.serial ? "current" : "updated";
+    return { outcome, source: source.label, serialBefore: before.catalog.serial, standing };
+  });
+}
+
+function waitingAs({ signal, report }: Context): Parameters<typeof withCatalogLock>[1] {
+  return {
+    signal,
+    onWait: (holder) => {
+      report({ kind: "waiting", name: "catalog", holder });
+    },
+  };
+}
+
+/** The root that updates are verified by. @throws {BangerError} `failed`, `usage` */
+function requireRoot({ environment, embedded }: Context): string {
+  if (environment.catalogFile !== undefined) {
+    throw new BangerError("usage", "BANGER_CATALOG names the catalog: there is nothing to update", {
+      hint: "unset BANGER_CATALOG, then run the same command again",
+    });
+  }
+  if (embedded.root !== undefined) return embedded.root;
+  throw new BangerError(
+    "failed",
+    "this banger was built without a root of trust, and cannot verify a catalog",
+    {
+      hint: "a newer release carries a newer catalog; docs/key-ceremony.md tells how to build with a root",
+    },
+  );
+}
+
+interface Fetched {
+  readonly files: RepositoryFiles;
+  readonly source: RepositorySource;
+}
+
+async function fetchFrom(context: Context, input: UpdateInput, base: TrustBase): Promise<Fetched> {
+  if (input.acceptExpired && input.from === undefined) {
+    throw new BangerError(
+      "usage",
+      "--accept-expired is for --from: what is fetched must be fresh",
+      {
+        hint: "to take a folder as it is: banger catalog update --from FOLDER --accept-expired",
+      },
+    );
+  }
+  if (input.from !== undefined) {
+    const source = folderSource(path.resolve(input.from));
+    const take = input.acceptExpired ? takeExpired : refreshRepository;
+    return { files: await take(base, source), source };
+  }
+  const failures: BangerError[] = [];
+  for (const source of sourcesOf(context)) {
+    try {
+      return { files: await refreshRepository(base, source), source };
+    } catch (error) {
+      if (!(error instanceof BangerError) || ![4, 5].includes(error.exitCode)) throw error;
+      failures.push(error);
+      context.report({
+        kind: "source-failed",
+        name: "catalog",
+        source: source.label,
+        failure: error,
+      });
+    }
+  }
+  throw (
+    failures.find(({ exitCode }) => exitCode === 4) ?? failures.at(-1) ?? new Error("no source")
+  );
+}
+
+function sourcesOf(context: Context): RepositorySource[] {
+  const { environment, signal, userAgent } = context;
+  const options = {
+    signal,
+    userAgent,
+    timeoutMs: environment.httpTimeoutMs,
+    environment: environment.variables,
+    retries: environment.httpRetries,
+    onRetry: (failure: BangerError, delayMs: number) => {
+      context.report({ kind: "retry", name: "catalog", failure, delayMs });
+    },
+  };
+  const mirrors = environment.mirrors.map((mirror) => {
+    const place = mirrorPlace(mirror);
+    return place.kind === "http" ? webSource(place.url, options) : folderSource(place.folder);
+  });
+  return [...mirrors, webSource(publicRepository, options)];
+}

@@ -1,0 +1,78 @@
+import path from "node:path";
+import {
+  type CatalogRecord,
+  maxCatalogRecordBytes,
+  parseCatalogRecord,
+} from "../core/catalog-record.ts";
+import type { Environment } from "../io/environment.ts";
+import {
+  isTemporaryName,
+  listNames,
+  makeFolder,
+  readText,
+  removeFile,
+  replaceFile,
+} from "../io/files.ts";
+import { FileLock, holderLabel, type LockOptions } from "../io/lock.ts";
+import { checkInnerFolder, openFolder } from "./state-folder.ts";
+
+/** The file in which a host keeps the signed repository of a catalog. */
+export function catalogRecordFile(stateDir: string, name: string): string {
+  return path.join(stateDir, "catalogs", `${name}.json`);
+}
+
+/**
+ * What is kept of a catalog. Anybody may have written it: verify it.
+ *
+ * @returns undefined when nothing is kept.
+ * @throws {BangerError} `bad-state`, when it is damaged; `io`.
+ */
+export function readCatalogRecord(
+  { stateDir }: Environment,
+  name: string,
+): CatalogRecord | undefined {
+  const file = catalogRecordFile(stateDir, name);
+  const text = readText(file, maxCatalogRecordBytes);
+  return text === undefined ? undefined : parseCatalogRecord(text, file);
+}
+
+/** Keeps a repository in the place of the one before, durably. Only under the lock. @throws {BangerError} `io`, `no-space` */
+export function putCatalogRecord(
+  { stateDir }: Environment,
+  name: string,
+  record: CatalogRecord,
+): void {
+  replaceFile(catalogRecordFile(stateDir, name), `${JSON.stringify(record)}\n`);
+}
+
+/**
+ * Runs `work` while nobody else changes what is kept: of two updates, the one that has fetched the
+ * older must not be the last to write.
+ *
+ * @throws {BangerError} `bad-state`, `io`, `no-space`; the signal's reason; what `work` throws.
+ */
+export async function withCatalogLock<Result>(
+  environment: Environment,
+  options: Pick<LockOptions, "signal" | "onWait">,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const stateDir = openFolder(environment.stateDir, "write", environment) ?? environment.stateDir;
+  const folder = path.join(stateDir, "catalogs");
+  checkInnerFolder(folder, "write", environment);
+  makeFolder(folder);
+  const holder = holderLabel("updating the catalog");
+  const lock = await FileLock.acquire(path.join(folder, ".lock"), {
+    ...options,
+    holder,
+    wait: true,
+  });
+  try {
+    // What a killed update left.
+    for (const left of listNames(folder)) {
+      if (isTemporaryName(left)) removeFile(path.join(folder, left));
+    }
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
