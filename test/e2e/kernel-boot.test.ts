@@ -61,7 +61,7 @@ describe("a boot fails with its reason:", () => {
     ["no driver for the disk", "initcall_blacklist=virtio_blk_init", "it found no root device"],
     ["no driver for the console", "8250.nr_uarts=0", "it runs, and says nothing"],
     ["no init", "init=/nowhere", "it could not start init"],
-    ["too little memory", "mem=20M", "it ran out of memory"],
+    ["too little memory", "mem=64M", "it ran out of memory"],
   ])(
     "%s",
     async (_what, bootArgs, cause) => {

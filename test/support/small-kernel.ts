@@ -37,12 +37,19 @@ export function smallKernel(options: SmallKernelOptions = {}): Uint8Array<ArrayB
   const banner = `Linux version ${version} (banger@test) (gcc (Debian) 12.2.0, GNU ld 2.40) #1 SMP PREEMPT_DYNAMIC seed ${seed}\n\0`;
   bytes.set(new TextEncoder().encode(banner), headerBytes);
   if (options.config !== undefined) {
-    const marked = ["IKCFG_ST", gzipSync(options.config), "IKCFG_ED"].map((part) =>
-      Buffer.from(part),
+    const marked = ["IKCFG_ST", gzipSync(titled(options.config, version, arch)), "IKCFG_ED"].map(
+      (part) => Buffer.from(part),
     );
     bytes.set(Buffer.concat(marked), headerBytes + 0x400);
   }
   return bytes;
+}
+
+/** With the first line that a kernel's build writes, unless it has one. */
+function titled(config: string, version: string, arch: string): string {
+  if (config.startsWith("# Linux/")) return config;
+  const linuxArch = arch === "x86_64" ? "x86" : arch;
+  return `# Linux/${linuxArch} ${version} Kernel Configuration\n${config}`;
 }
 
 /** As many bytes as wanted, always the same for one seed, and incompressible. */
