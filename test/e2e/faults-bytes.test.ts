@@ -127,7 +127,6 @@ test.concurrent("row 12: a frame that wants a window of 32 MiB is installed", as
   await machine.expectInstalled(12, "a window of 32 MiB");
 });
 
-// Not beside others: who blocks the loop keeps the memory from being looked at.
 test("row 12: a bomb of 512 MiB is refused when it is larger than the catalog says, within 150 MiB of memory", async () => {
   await using machine = await PullMachine.start();
   const wantedBytes = tar.length + 2 ** 24;

@@ -69,13 +69,13 @@ export class Sandbox implements AsyncDisposable {
   readonly work: string;
   /** Where {@link writeCatalog} writes. */
   readonly catalog: string;
-  readonly #executable: string;
+  readonly #executable: string | undefined;
   readonly #environment: Record<string, string | undefined>;
   readonly #children = new Set<RunningChild>();
 
   constructor(options: SandboxOptions = {}) {
     this.folder = mkdtempSync(join(tmpdir(), "banger-test-"));
-    this.#executable = options.executable ?? bangerExecutable();
+    this.#executable = options.executable;
     this.home = join(this.folder, "home");
     this.state = options.state ?? join(this.folder, "state");
     this.mirror = join(this.folder, "mirror");
@@ -138,12 +138,17 @@ export class Sandbox implements AsyncDisposable {
 
   /** Starts the real executable. What {@link banger} promises of the output holds for `done` too. */
   start(args: readonly string[], options: RunOptions = {}): RunningChild {
-    return this.#spawn(this.#executable, args, args, options);
+    return this.#spawn(this.#executable ?? bangerExecutable(), args, args, options);
   }
 
   /** Starts the real executable with nohup(1). */
   startWithNohup(args: readonly string[]): RunningChild {
-    return this.#spawn("/usr/bin/nohup", [this.#executable, ...args], args, {});
+    return this.#spawn(
+      "/usr/bin/nohup",
+      [this.#executable ?? bangerExecutable(), ...args],
+      args,
+      {},
+    );
   }
 
   /** Starts banger-maint of this checkout; {@link start} for the rest. */
