@@ -1,6 +1,7 @@
 import type { Arch } from "../core/arch.ts";
 import { BangerError } from "../core/errors.ts";
 import { findProgram, kvmState } from "../io/host.ts";
+import { missingProgram } from "../io/missing-program.ts";
 import type { Environment } from "../io/environment.ts";
 import type { Vmm } from "./machine.ts";
 import { qemuTargets } from "./qemu.ts";
@@ -30,11 +31,7 @@ export function usableVmms(environment: Environment, arch: Arch, wanted: WantedV
     found.push({ ...qemu, accelerator: "tcg" });
   }
   if (found.length > 0) return found;
-  if (wanted !== "firecracker") {
-    throw new BangerError("failed", `there is no program ${target.program} on this machine`, {
-      hint: `on Debian: apt-get install ${target.package}`,
-    });
-  }
+  if (wanted !== "firecracker") throw missingProgram(target.program);
   const obstacle = !firecracker
     ? "there is no program firecracker on this machine"
     : hostArch === arch

@@ -4,14 +4,12 @@ import { Descriptors, type MachineCommand, type MachineInput, type Vmm } from ".
 interface Target {
   readonly program: string;
   readonly machine: "microvm" | "virt";
-  /** The package of Debian that has the program. */
-  readonly package: string;
 }
 
 /** What imitates a microVM of each architecture. */
 export const qemuTargets: Readonly<Record<Arch, Target>> = {
-  x86_64: { program: "qemu-system-x86_64", machine: "microvm", package: "qemu-system-x86" },
-  arm64: { program: "qemu-system-aarch64", machine: "virt", package: "qemu-system-arm" },
+  x86_64: { program: "qemu-system-x86_64", machine: "microvm" },
+  arm64: { program: "qemu-system-aarch64", machine: "virt" },
 };
 
 /**

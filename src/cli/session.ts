@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
 import type { Guests } from "../boot/guest-files.ts";
 import type { Catalog } from "../core/catalog.ts";
-import { readEnvironment, readVariables } from "../io/environment.ts";
+import { type Environment, readEnvironment, readVariables } from "../io/environment.ts";
 import { abortOnSignals } from "../io/signals.ts";
 import { ReaderGone, writeTo } from "../io/terminal.ts";
-import { catalogStanding, type Embedded } from "../ops/catalog-standing.ts";
+import type { Embedded } from "../ops/catalog-standing.ts";
 import type { Context } from "../ops/context.ts";
 import { errorDocument, type Run, type Shown } from "./app.ts";
 import { asFailure, explain, unknownCommand } from "./failures.ts";
@@ -68,7 +68,7 @@ export class Session {
       userAgent: this.#settings.userAgent,
       guests: this.#settings.guests,
       catalog: () => {
-        catalog ??= catalogStanding(environment, embedded).then((standing) => standing.catalog);
+        catalog ??= catalogInUse(environment, embedded);
         return catalog;
       },
     };
@@ -129,6 +129,12 @@ export class Session {
       color: !flags.has("--no-color"),
     };
   }
+}
+
+/** Many commands never ask, so what can tell is loaded only then. */
+async function catalogInUse(environment: Environment, embedded: Embedded): Promise<Catalog> {
+  const { catalogStanding } = await import("../ops/catalog-standing.ts");
+  return (await catalogStanding(environment, embedded)).catalog;
 }
 
 /** What every command inherits; so it must be there before the first is added. */

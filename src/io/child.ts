@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
-import path from "node:path";
 import type { Readable } from "node:stream";
-import { BangerError } from "../core/errors.ts";
 import type { Variables } from "./environment.ts";
 import { errnoOf } from "./files.ts";
+import { missingProgram } from "./missing-program.ts";
 
 const defaultMaxOutputBytes = 16 * 2 ** 20;
 /** How long a program may take to clean up after SIGTERM. */
@@ -94,7 +93,7 @@ export async function runChild(command: ChildCommand): Promise<ChildEnd> {
     requireStarted(command.program, exitCode, stderr.text);
     return { exitCode, stdout: stdout.text, stderr: stderr.text };
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") throw missing("setpriv", error);
+    if (errnoOf(error) === "ENOENT") throw missingProgram("setpriv", error);
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
@@ -126,26 +125,8 @@ const signalNumbers: Readonly<Record<string, number>> = {
 
 /** setpriv itself ends with 127 when there is no such program. */
 function requireStarted(program: string, exitCode: number, stderr: string): void {
-  if (exitCode === 127 && stderr.startsWith("setpriv: ")) throw missing(program, stderr.trim());
-}
-
-function missing(program: string, cause: unknown): BangerError {
-  return new BangerError("failed", `there is no program ${program} on this machine`, {
-    hint: `on Debian: apt-get install ${packageOf(path.basename(program))}`,
-    cause,
-  });
-}
-
-const packages: Readonly<Record<string, string>> = {
-  setpriv: "util-linux",
-  prlimit: "util-linux",
-  "qemu-system-x86_64": "qemu-system-x86",
-  "qemu-system-aarch64": "qemu-system-arm",
-};
-
-/** Debian's package of a program; most are in the one of their name. */
-function packageOf(program: string): string {
-  return packages[program] ?? program;
+  if (exitCode === 127 && stderr.startsWith("setpriv: "))
+    throw missingProgram(program, stderr.trim());
 }
 
 function definedOnly(variables: Variables): Record<string, string> {

@@ -4,20 +4,20 @@ import { cleaned, runChild } from "./child.ts";
 import type { Variables } from "./environment.ts";
 import { decoded } from "./decoded.ts";
 import { HeldFile } from "./held-file.ts";
+import { missingProgram } from "./missing-program.ts";
 
-/** What undoes a compression that the platform does not know, and the package of Debian that has it. */
+/** What undoes a compression that the platform does not know. */
 interface Tool {
   readonly program: string;
   readonly args: readonly string[];
-  readonly package: string;
 }
 
 const tools: Readonly<Record<Exclude<Compression, "gzip" | "zstd">, Tool>> = {
-  xz: { program: "xz", args: ["-dc"], package: "xz-utils" },
-  lzma: { program: "xz", args: ["--format=lzma", "-dc"], package: "xz-utils" },
-  bzip2: { program: "bzip2", args: ["-dc"], package: "bzip2" },
-  lz4: { program: "lz4", args: ["-dc"], package: "lz4" },
-  lzo: { program: "lzop", args: ["-dc"], package: "lzop" },
+  xz: { program: "xz", args: ["-dc"] },
+  lzma: { program: "xz", args: ["--format=lzma", "-dc"] },
+  bzip2: { program: "bzip2", args: ["-dc"] },
+  lz4: { program: "lz4", args: ["-dc"] },
+  lzo: { program: "lzop", args: ["-dc"] },
 };
 
 const chunkSize = 256 * 1024;
@@ -114,9 +114,7 @@ async function runTool(
   });
   if (exitCode === 0) return;
   if (exitCode === 127 || /^prlimit: failed to execute/m.test(stderr)) {
-    throw new BangerError("failed", `there is no program ${tool.program} on this machine`, {
-      hint: `on Debian: apt-get install ${tool.package}`,
-    });
+    throw missingProgram(tool.program);
   }
   if (/No space left on device|Disk quota exceeded/.test(stderr)) {
     throw new BangerError("no-space", `cannot write to ${options.folder}: the disk is full`);

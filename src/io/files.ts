@@ -233,6 +233,13 @@ export function replaceLink(link: string, target: string): void {
   syncFolder(folder);
 }
 
+/** Removes what was left by those who died in {@link replaceFile} or {@link replaceLink}. @throws `io` */
+export function removeTemporaryFiles(folder: string): void {
+  for (const name of listNames(folder)) {
+    if (isTemporaryName(name)) removeFile(path.join(folder, name));
+  }
+}
+
 /** Names of the temporary files that an interrupted {@link replaceFile} or {@link replaceLink} leaves. */
 export function isTemporaryName(name: string): boolean {
   return name.startsWith(".tmp-");

@@ -73,11 +73,10 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
   const { stamp } = kernel;
   const facts = inspectOpenKernel(context, target, kernel);
   const { arch } = facts;
-  const initrd = initrdOf(input);
+  using initrd = openInitrd(input);
   const memoryMib = input.memoryMib ?? memoryFor(facts, initrd);
   requireRoom(facts, memoryMib);
   const guest = context.guests[arch];
-  using opened = initrd === undefined ? undefined : HeldFile.open(realPath(initrd));
   const root = initrd !== undefined ? "initrd" : input.root;
   const name = target.installed?.name ?? target.file;
   const boot = await withVmm(context, { name, arch, vmm: input.vmm }, async (vmm, silenceMs) => {
@@ -100,7 +99,7 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
         ],
       },
       root,
-      initrd: opened ?? (root === "initramfs" ? initramfs : undefined),
+      initrd: initrd ?? (root === "initramfs" ? initramfs : undefined),
       timeoutMs: input.timeoutS * 1000,
       silenceMs,
       variables: context.environment.variables,
@@ -111,27 +110,28 @@ export async function bootKernel(context: Context, input: BootKernelInput): Prom
   return reportOf(facts, { ...boot, root, memoryMib });
 }
 
-function initrdOf({ initrd, target, root }: BootKernelInput): string | undefined {
-  if (initrd !== undefined) {
-    return requireInitrd(initrd);
-  }
+/** The initrd that is named, else the kernel's own. */
+function openInitrd({ initrd, target, root }: BootKernelInput): HeldFile | undefined {
+  if (initrd !== undefined) return requireInitrd(initrd);
   const { installed } = target;
   if (installed === undefined || root === "initramfs") return undefined;
   const has = fileDigest(installed.manifest, bundleNames.initrd) !== undefined;
-  return has ? path.join(installed.treeDirectory, bundleNames.initrd) : undefined;
+  return has ? requireInitrd(path.join(installed.treeDirectory, bundleNames.initrd)) : undefined;
 }
 
-function requireInitrd(initrd: string): string {
+function requireInitrd(initrd: string): HeldFile {
   const stats = lookThrough(initrd);
   if (stats === undefined) throw new BangerError("not-found", `there is no initrd ${initrd}`);
-  if (stats.isFile() && stats.size > 0 && stats.size <= maxInitrdBytes) return path.resolve(initrd);
+  const held = stats.isFile() ? HeldFile.open(realPath(initrd)) : undefined;
+  if (held !== undefined && stats.size > 0 && stats.size <= maxInitrdBytes) return held;
+  held?.[Symbol.dispose]();
   const found = stats.isFile() ? `it has ${stats.size} bytes` : "it is no regular file";
   throw new BangerError("wrong-image", `${initrd} cannot be an initrd: ${found}`);
 }
 
 /** The kernel, what it unpacks from its initrd, and room to work in. */
-function memoryFor(facts: KernelFacts, initrd: string | undefined): number {
-  const initrdBytes = initrd === undefined ? 0 : (lookThrough(initrd)?.size ?? 0);
+function memoryFor(facts: KernelFacts, initrd: HeldFile | undefined): number {
+  const initrdBytes = initrd?.sizeBytes ?? 0;
   const neededMib = Math.ceil((2 * facts.memoryBytes + 6 * initrdBytes) / 2 ** 20);
   return Math.max(leastMemoryMib, 128 * Math.ceil((neededMib + 64) / 128));
 }

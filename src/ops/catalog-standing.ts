@@ -43,13 +43,22 @@ export async function catalogStanding(
   }
   const catalog = embedded.catalog();
   const { kept, fault } = await keptRepository(environment, embedded.root);
-  return kept !== undefined && kept.parsed.serial > catalog.serial
-    ? { catalog: kept.parsed, from: "updated", kept, fault }
-    : { catalog, from: "embedded", kept, fault };
+  return { ...newerOf(catalog, kept), fault };
+}
+
+/** The catalog with the higher serial. */
+export function newerOf(builtIn: Catalog, kept: KeptRepository | undefined): CatalogStanding {
+  const isNewer = kept !== undefined && kept.parsed.serial > builtIn.serial;
+  return {
+    catalog: isNewer ? kept.parsed : builtIn,
+    from: isNewer ? "updated" : "embedded",
+    kept,
+    fault: undefined,
+  };
 }
 
 /** What the last update brought, if it still verifies. */
-export async function keptRepository(
+async function keptRepository(
   environment: Environment,
   root: string | undefined,
 ): Promise<Pick<CatalogStanding, "kept" | "fault">> {

@@ -1,7 +1,9 @@
+import { qemuTargets } from "../boot/qemu.ts";
 import { BangerError } from "../core/errors.ts";
 import { daysSince } from "../io/clock.ts";
 import { freeBytes, lookThrough } from "../io/files.ts";
 import { findProgram, kvmState } from "../io/host.ts";
+import { packageOf } from "../io/missing-program.ts";
 import { checkProxy, describeProxy } from "../io/proxy.ts";
 import { trustedRoots } from "../io/tls-roots.ts";
 import { ImageStore } from "../store/images.ts";
@@ -36,18 +38,14 @@ const oldCatalogDays = 90;
 
 /** Looks at everything that banger needs of the machine. Reads only, and never throws for what it finds. */
 export async function diagnose(context: Context): Promise<Diagnosis[]> {
+  const qemu = qemuTargets[context.environment.hostArch].program;
   return [
     ...(await stateFolder(context)),
     ...(await catalog(context)),
     network(context),
     certificates(context),
     kvm(),
-    program(
-      context,
-      "qemu",
-      qemuName(context),
-      `apt-get install qemu-system-${qemuPackage(context)}`,
-    ),
+    program(context, "qemu", qemu, `apt-get install ${packageOf(qemu)}`),
     program(
       context,
       "firecracker",
@@ -200,14 +198,6 @@ function kvm(): Diagnosis {
         fix: "turn on virtualisation in the firmware, or nested virtualisation on the host",
       };
   }
-}
-
-function qemuName(context: Context): string {
-  return context.environment.hostArch === "x86_64" ? "qemu-system-x86_64" : "qemu-system-aarch64";
-}
-
-function qemuPackage(context: Context): string {
-  return context.environment.hostArch === "x86_64" ? "x86" : "arm";
 }
 
 function program(

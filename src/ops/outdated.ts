@@ -7,8 +7,7 @@ import { compareVersions, isKernelVersion, type KernelVersion } from "../core/ke
 import { maxRecipeBytes, parseRecipe, type Recipe } from "../core/recipe.ts";
 import { fetchSmallFile } from "../io/fetch-file.ts";
 import { listNames, readText } from "../io/files.ts";
-import { PartFile } from "../io/part-file.ts";
-import { inPrivateFolder } from "../io/private-folder.ts";
+import { MemorySink } from "../io/memory-sink.ts";
 import type { Context } from "./context.ts";
 
 /** Where kernel.org tells which releases there are. */
@@ -105,28 +104,21 @@ function architecturesOf(recipe: Recipe): Arch[] {
   return Object.keys(recipe.architectures).filter(isArch).toSorted();
 }
 
-function fetchReleases(context: Context, url: string): Promise<string> {
+async function fetchReleases(context: Context, url: string): Promise<string> {
   const { environment, signal, userAgent } = context;
-  return inPrivateFolder(async (folder) => {
-    const file = path.join(folder, "releases.json");
-    const part = PartFile.open(file);
-    try {
-      await fetchSmallFile(url, part, {
-        maxBytes: maxReleasesBytes,
-        timeoutMs: environment.httpTimeoutMs,
-        retries: environment.httpRetries,
-        environment: environment.variables,
-        signal,
-        userAgent,
-        onRetry: (failure, delayMs) => {
-          context.report({ kind: "retry", name: "kernel.org", failure, delayMs });
-        },
-      });
-      return readText(file, maxReleasesBytes) ?? "";
-    } finally {
-      part.close();
-    }
+  const answer = new MemorySink();
+  await fetchSmallFile(url, answer, {
+    maxBytes: maxReleasesBytes,
+    timeoutMs: environment.httpTimeoutMs,
+    retries: environment.httpRetries,
+    environment: environment.variables,
+    signal,
+    userAgent,
+    onRetry: (failure, delayMs) => {
+      context.report({ kind: "retry", name: "kernel.org", failure, delayMs });
+    },
   });
+  return new TextDecoder().decode(answer.bytes());
 }
 
 /** Undefined for a line that kernel.org has dropped. */

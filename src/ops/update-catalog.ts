@@ -11,7 +11,7 @@ import {
   catalogStanding,
   type CatalogStanding,
   defaultCatalog,
-  keptRepository,
+  newerOf,
 } from "./catalog-standing.ts";
 import type { Context } from "./context.ts";
 import { mirrorPlace } from "./mirrors.ts";
@@ -48,12 +48,14 @@ export async function updateCatalog(context: Context, input: UpdateInput): Promi
   const root = requireRoot(context);
   return withCatalogLock(environment, waitingAs(context), async () => {
     const before = await catalogStanding(environment, embedded);
-    const { kept } = await keptRepository(environment, root);
-    const base: TrustBase = { trustedRoot: new TextEncoder().encode(root), known: kept?.files };
+    const trustedRoot = new TextEncoder().encode(root);
+    const base: TrustBase = { trustedRoot, known: before.kept?.files };
     const { files, source } = await fetchFrom(context, input, base);
-    const record = recordOf(files, source.label, now());
-    const { parsed } = readKept(base.trustedRoot, record);
-    const floor = embedded.catalog().serial;
+    // What is kept is judged by the code that will read it.
+    const kept = readKept(trustedRoot, recordOf(files, source.label, now()));
+    const builtIn = embedded.catalog();
+    const { serial: floor } = builtIn;
+    const { parsed } = kept;
     if (parsed.serial < floor) {
       throw new BangerError(
         "verification-failed",
@@ -61,8 +63,8 @@ export async function updateCatalog(context: Context, input: UpdateInput): Promi
         { hint: "nothing was changed: the catalog within banger stays in use" },
       );
     }
-    putCatalogRecord(environment, defaultCatalog, record);
-    const standing = await catalogStanding(environment, embedded);
+    putCatalogRecord(environment, defaultCatalog, kept.record);
+    const standing = newerOf(builtIn, kept);
     const outcome = standing.catalog.serial === before.catalog.serial ? "current" : "updated";
     return { outcome, source: source.label, serialBefore: before.catalog.serial, standing };
   });
@@ -89,7 +91,7 @@ function requireRoot({ environment, embedded }: Context): string {
     "failed",
     "this banger was built without a root of trust, and cannot verify a catalog",
     {
-      hint: "a newer release carries a newer catalog; docs/key-ceremony.md tells how to build with a root",
+      hint: "a newer release carries a newer catalog; to build with a root: make build TRUST_ROOT=FILE",
     },
   );
 }

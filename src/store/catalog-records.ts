@@ -5,14 +5,7 @@ import {
   parseCatalogRecord,
 } from "../core/catalog-record.ts";
 import type { Environment } from "../io/environment.ts";
-import {
-  isTemporaryName,
-  listNames,
-  makeFolder,
-  readText,
-  removeFile,
-  replaceFile,
-} from "../io/files.ts";
+import { makeFolder, readText, removeTemporaryFiles, replaceFile } from "../io/files.ts";
 import { FileLock, holderLabel, type LockOptions } from "../io/lock.ts";
 import { checkInnerFolder, openFolder } from "./state-folder.ts";
 
@@ -68,9 +61,7 @@ export async function withCatalogLock<Result>(
   });
   try {
     // What a killed update left.
-    for (const left of listNames(folder)) {
-      if (isTemporaryName(left)) removeFile(path.join(folder, left));
-    }
+    removeTemporaryFiles(folder);
     return await work();
   } finally {
     lock.release();

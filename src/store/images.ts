@@ -3,11 +3,11 @@ import { parseImageRecord, type ImageRecord } from "../core/image-record.ts";
 import { isImageName, type ImageName } from "../core/kernel-name.ts";
 import type { Environment } from "../io/environment.ts";
 import {
-  isTemporaryName,
   listNames,
   makeFolder,
   readText,
   removeFile,
+  removeTemporaryFiles,
   replaceFile,
   syncFolder,
 } from "../io/files.ts";
@@ -52,9 +52,7 @@ export class ImageStore {
     const folder = imagesFolder(this.stateDir);
     makeFolder(folder);
     // What a killed registration left.
-    for (const name of listNames(folder)) {
-      if (isTemporaryName(name)) removeFile(path.join(folder, name));
-    }
+    removeTemporaryFiles(folder);
     const file = imageFile(this.stateDir, record.name);
     replaceFile(file, `${JSON.stringify(record, undefined, 2)}\n`);
   }

@@ -10,6 +10,7 @@ import {
   privateMode,
   randomName,
   removeFile,
+  removeTemporaryFiles,
   removeTree,
   rename,
   replaceLink,
@@ -247,9 +248,7 @@ function sweep(store: KernelStore): void {
     });
   }
   for (const folder of [layout.root, layout.previous, layout.pins]) {
-    for (const name of listNames(folder)) {
-      if (isTemporaryName(name)) removeFile(path.join(folder, name));
-    }
+    removeTemporaryFiles(folder);
   }
 }
 

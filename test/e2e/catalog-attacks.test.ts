@@ -1,24 +1,12 @@
 /** What `catalog update` refuses: each attack that The Update Framework names, from a server and from a folder. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { cpSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf } from "../support/answers.ts";
 import { inDays, type SignedRepository, SigningKey } from "../support/signed-repository.ts";
-import { catalogText, RootOfTrust, UpdateWorld } from "../support/update-world.ts";
+import { catalogText, useUpdateWorlds } from "../support/update-world.ts";
 
-let trust: RootOfTrust;
-let world: UpdateWorld;
-
-beforeAll(() => {
-  trust = new RootOfTrust();
-}, 120_000);
-afterAll(() => {
-  trust[Symbol.dispose]();
-});
-beforeEach(async () => {
-  world = await UpdateWorld.start(trust);
-});
-afterEach(() => world[Symbol.asyncDispose]());
+const host = useUpdateWorlds();
 
 describe("catalog update", () => {
   test.each<[string, (repository: SignedRepository) => void, RegExp]>([
@@ -159,42 +147,45 @@ describe("catalog update", () => {
   ])(
     "refuses %s, from a server and from a folder, and changes nothing",
     async (_what, spoil, words) => {
-      documentOf(await world.update());
-      const before = await world.status();
-      const snapshot = world.sandbox.snapshot();
-      spoil(world.repository);
-      await world.expectRefused([], words);
-      await world.expectRefused(["--from", world.repository.folder], words);
-      expect(await world.status()).toEqual(before);
-      expect(world.sandbox.snapshot()).toEqual(snapshot);
+      documentOf(await host.world.update());
+      const before = await host.world.status();
+      const snapshot = host.world.sandbox.snapshot();
+      spoil(host.world.repository);
+      await host.world.expectRefused([], words);
+      await host.world.expectRefused(["--from", host.world.repository.folder], words);
+      expect(await host.world.status()).toEqual(before);
+      expect(host.world.sandbox.snapshot()).toEqual(snapshot);
     },
   );
 
   test("refuses to go back: older metadata, after newer was seen", async () => {
-    const old = join(world.sandbox.folder, "old");
-    cpSync(world.repository.folder, old, { recursive: true });
-    world.repository.publish(catalogText(1001));
-    documentOf(await world.update());
-    await world.expectRefused(["--from", old], /less than current version/);
-    await world.expectRefused(
+    const old = join(host.world.sandbox.folder, "old");
+    cpSync(host.world.repository.folder, old, { recursive: true });
+    host.world.repository.publish(catalogText(1001));
+    documentOf(await host.world.update());
+    await host.world.expectRefused(["--from", old], /less than current version/);
+    await host.world.expectRefused(
       ["--from", old, "--accept-expired"],
       /older than the one that is here/,
     );
-    expect(await world.status()).toMatchObject({ serial: 1001 });
+    expect(await host.world.status()).toMatchObject({ serial: 1001 });
   });
 
   test("recovers from versions that a stolen key has driven up, once that key is replaced", async () => {
-    world.repository.state.timestamp.version = 2 ** 31;
-    world.repository.write();
-    documentOf(await world.update());
-    world.repository.state.timestamp.version = 5;
-    world.repository.write();
-    await world.expectRefused([], /less than current version/);
-    world.repository.rotate("timestamp");
-    world.repository.state.targets.version += 1;
-    world.repository.state.snapshot.version += 1;
-    world.repository.state.catalog = catalogText(1003);
-    world.repository.write();
-    expect(documentOf(await world.update())).toMatchObject({ outcome: "updated", serial: 1003 });
+    host.world.repository.state.timestamp.version = 2 ** 31;
+    host.world.repository.write();
+    documentOf(await host.world.update());
+    host.world.repository.state.timestamp.version = 5;
+    host.world.repository.write();
+    await host.world.expectRefused([], /less than current version/);
+    host.world.repository.rotate("timestamp");
+    host.world.repository.state.targets.version += 1;
+    host.world.repository.state.snapshot.version += 1;
+    host.world.repository.state.catalog = catalogText(1003);
+    host.world.repository.write();
+    expect(documentOf(await host.world.update())).toMatchObject({
+      outcome: "updated",
+      serial: 1003,
+    });
   });
 });

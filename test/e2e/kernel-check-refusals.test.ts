@@ -1,14 +1,6 @@
 /** `kernel check` of what is no kernel that Firecracker boots. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import {
-  closeSync,
-  copyFileSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, copyFileSync, ftruncateSync, openSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { documentOf, requireExit, textAt } from "../support/answers.ts";
 import { makeArm64Image, makeBzImage, makeElf } from "../support/kernel-images.ts";
@@ -24,15 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox.dispose());
 
-function write(name: string, contents: string | Uint8Array): string {
-  const file = join(sandbox.work, name);
-  mkdirSync(join(file, ".."), { recursive: true });
-  writeFileSync(file, contents);
-  return file;
-}
-
 function sparse(name: string, head: Uint8Array): string {
-  const file = write(name, head);
+  const file = sandbox.write(name, head);
   const descriptor = openSync(file, "r+");
   ftruncateSync(descriptor, 2 ** 32);
   closeSync(descriptor);
@@ -45,17 +30,21 @@ describe("kernel check exits 4, and says what it is:", () => {
   const cases: readonly (readonly [string, () => string, string])[] = [
     [
       "a kernel module",
-      () => write("a.ko", makeElf({ type: 1 })),
+      () => sandbox.write("a.ko", makeElf({ type: 1 })),
       "an object file or kernel module",
     ],
     ["a program", () => "/bin/ls", "a program that runs on Linux"],
     ["a device", () => "/dev/null", "a device or pipe"],
     ["a folder", () => sandbox.work, "a folder"],
-    ["a bzImage", () => write("vmlinuz", makeBzImage()), "a compressed bzImage"],
-    ["an empty file", () => write("empty", ""), "an empty file"],
-    ["a text", () => write("text", "404 Not Found\n"), "a text file"],
-    ["an Image without Linux in it", () => write("Image", makeArm64Image()), "no Linux kernel"],
-    ["an ELF file without Linux in it", () => write("elf", makeElf()), "no Linux kernel"],
+    ["a bzImage", () => sandbox.write("vmlinuz", makeBzImage()), "a compressed bzImage"],
+    ["an empty file", () => sandbox.write("empty", ""), "an empty file"],
+    ["a text", () => sandbox.write("text", "404 Not Found\n"), "a text file"],
+    [
+      "an Image without Linux in it",
+      () => sandbox.write("Image", makeArm64Image()),
+      "no Linux kernel",
+    ],
+    ["an ELF file without Linux in it", () => sandbox.write("elf", makeElf()), "no Linux kernel"],
     ["4 GiB of nothing", () => sparse("nothing", new Uint8Array(0)), "no kernel image"],
     [
       "4 GiB behind a kernel's head",

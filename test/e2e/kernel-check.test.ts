@@ -1,6 +1,6 @@
 /** `kernel check`: what it says of kernels, and of what is none. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { loadCatalog } from "../../src/io/catalog-file.ts";
 import { sha256Of } from "../../src/io/hash.ts";
@@ -27,13 +27,6 @@ beforeAll(() => {
   sandbox = new Sandbox();
 });
 afterAll(() => sandbox.dispose());
-
-function write(name: string, contents: string | Uint8Array): string {
-  const file = join(sandbox.work, name);
-  mkdirSync(join(file, ".."), { recursive: true });
-  writeFileSync(file, contents);
-  return file;
-}
 
 const check = (...args: readonly string[]) => sandbox.banger(["kernel", "check", ...args]);
 
@@ -97,7 +90,7 @@ describe("kernel check tells of every kernel of the catalog", () => {
 
 describe("kernel check, of a file", () => {
   test("reads the embedded configuration", async () => {
-    const file = write("k/vmlinux", smallKernel({ config: configOf(bootable) }));
+    const file = sandbox.write("k/vmlinux", smallKernel({ config: configOf(bootable) }));
     const document = await checked(0, file);
     expect(document).toMatchObject({
       file,
@@ -123,10 +116,10 @@ describe("kernel check, of a file", () => {
   });
 
   test("passes over a configuration that cannot be read, and takes the next", async () => {
-    const file = write("hostile/vmlinux", smallKernel());
+    const file = sandbox.write("hostile/vmlinux", smallKernel());
     symlinkSync("kernel.config", join(file, "../kernel.config"));
-    write("hostile/vmlinux.config", `${configOf(bootable)}CONFIG_A=\u001b[2Jm\n`);
-    const config = write("hostile/config-6.12.1", configOf(bootable));
+    sandbox.write("hostile/vmlinux.config", `${configOf(bootable)}CONFIG_A=\u001b[2Jm\n`);
+    const config = sandbox.write("hostile/config-6.12.1", configOf(bootable));
     const result = await check(file);
     expect(requireExit(result).stderr).toContain(
       "vmlinux.config cannot be read as a configuration",
@@ -138,24 +131,24 @@ describe("kernel check, of a file", () => {
     "reads %s beside it",
     async (name) => {
       const folder = `beside-${name}`;
-      const file = write(`${folder}/vmlinux-6.12.1`, smallKernel());
-      const config = write(`${folder}/${name}`, configOf(bootable));
+      const file = sandbox.write(`${folder}/vmlinux-6.12.1`, smallKernel());
+      const config = sandbox.write(`${folder}/${name}`, configOf(bootable));
       expect(await checked(0, file)).toMatchObject({ config: { from: "beside", file: config } });
     },
   );
 
   test("takes a configuration of the version that a distribution's kernel names in its banner", async () => {
     const image = smallKernel({ version: "6.1.0-56-amd64", seed: "Debian 6.1.192-2" });
-    const file = write("debian/vmlinux-6.1.0-56-amd64", image);
-    write("debian/config-6.1.0-56-amd64", configOf(bootable, "6.1.192"));
+    const file = sandbox.write("debian/vmlinux-6.1.0-56-amd64", image);
+    sandbox.write("debian/config-6.1.0-56-amd64", configOf(bootable, "6.1.192"));
     expect(await checked(0, file)).toMatchObject({ config: { from: "beside" } });
-    write("debian/config-6.1.0-56-amd64", configOf(bootable, "6.1.19"));
+    sandbox.write("debian/config-6.1.0-56-amd64", configOf(bootable, "6.1.19"));
     expect(await checked(7, file)).toMatchObject({ config: null });
   });
 
   test("passes over a configuration of another version, and says so", async () => {
-    const file = write("foreign/vmlinux", smallKernel());
-    write("foreign/kernel.config", configOf(bootable, "6.12.2"));
+    const file = sandbox.write("foreign/vmlinux", smallKernel());
+    sandbox.write("foreign/kernel.config", configOf(bootable, "6.12.2"));
     const result = requireExit(await check(file), 7);
     expect(result.stdout).toContain("not embedded");
     expect(result.stdout).toContain("?     boots from a block device");
@@ -164,15 +157,15 @@ describe("kernel check, of a file", () => {
 
   test("passes over a configuration of another architecture, beside it or within", async () => {
     const config = configOf(bootable).replace("Linux/x86 ", "Linux/arm64 ");
-    const file = write("other-arch/vmlinux", smallKernel());
-    write("other-arch/kernel.config", config);
+    const file = sandbox.write("other-arch/vmlinux", smallKernel());
+    sandbox.write("other-arch/kernel.config", config);
     expect(await checked(7, file)).toMatchObject({ config: null });
-    const within = write("within/vmlinux", smallKernel({ config }));
+    const within = sandbox.write("within/vmlinux", smallKernel({ config }));
     expect(await checked(7, within)).toMatchObject({ config: null });
   });
 
   test("wants all that several --needs name", async () => {
-    const file = write(
+    const file = sandbox.write(
       "needs/vmlinux",
       smallKernel({ config: configOf([...bootable, "OVERLAY_FS=y"]) }),
     );
@@ -189,16 +182,18 @@ describe("kernel check, of a file", () => {
   ])("takes %s between the marks for none", async (what, image) => {
     image.set(new TextEncoder().encode("IKCFG_ST"), 0x1400);
     image.set(new TextEncoder().encode("IKCFG_ED"), 0x1500);
-    expect(await checked(7, write(`${what}/vmlinux`, image))).toMatchObject({ config: null });
+    expect(await checked(7, sandbox.write(`${what}/vmlinux`, image))).toMatchObject({
+      config: null,
+    });
   });
 
   test("of an installed kernel's own modules, a module is enough; in a bare file it is not", async () => {
     const config = configOf([...bootable, "OVERLAY_FS=m"]);
-    const file = write("modular/vmlinux", smallKernel({ config }));
+    const file = sandbox.write("modular/vmlinux", smallKernel({ config }));
     const bare = await checked(7, file, "--needs", "overlayfs");
     expect(bare).toMatchObject({ needs: { tags: ["overlayfs"], met: false } });
     expect(JSON.stringify(bare)).toContain("OVERLAY_FS=m");
-    write("modular/modules/6.12.1/overlay.ko", "a module");
+    sandbox.write("modular/modules/6.12.1/overlay.ko", "a module");
     const words = ["--from", join(file, ".."), "--distro", "mine", "--arch", "x86_64"];
     requireExit(await sandbox.banger(["kernel", "import", "mine-6.12", ...words]));
     expect(await checked(0, "mine-6.12:x86_64", "--needs", "overlayfs")).toMatchObject({
@@ -207,12 +202,14 @@ describe("kernel check, of a file", () => {
   });
 
   test("exits 4 when the configuration leaves no way to boot", async () => {
-    const result = await check(write("no/vmlinux", smallKernel({ config: configOf(["PCI"]) })));
+    const result = await check(
+      sandbox.write("no/vmlinux", smallKernel({ config: configOf(["PCI"]) })),
+    );
     expect(requireExit(result, 4).stderr).toContain("has no way to boot: it misses VIRTIO_BLK");
   });
 
   test("through a link, and a name without a slash", async () => {
-    write("here", smallKernel({ config: configOf(bootable) }));
+    sandbox.write("here", smallKernel({ config: configOf(bootable) }));
     symlinkSync("here", join(sandbox.work, "link"));
     for (const name of ["here", "link", "./link"]) {
       expect(await checked(0, name)).toMatchObject({ name, kernel_version: "6.12.1" });
@@ -220,7 +217,7 @@ describe("kernel check, of a file", () => {
   });
 
   test("several: all are told, and the first failure decides", async () => {
-    const good = write("several/vmlinux", smallKernel({ config: configOf(bootable) }));
+    const good = sandbox.write("several/vmlinux", smallKernel({ config: configOf(bootable) }));
     const document = documentOf(await check(good, "/dev/null", "./gone", "--json"), 4);
     expect(valueAt(document, "kernels.0.error")).toBeNull();
     expect(textAt(document, "kernels.1.error.code")).toBe("wrong-image");

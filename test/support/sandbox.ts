@@ -1,7 +1,7 @@
 /** A user's machine in a folder: the real executable, an empty home, a catalog and a mirror. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type BundleEntry, type BundleOptions, bundleFile, makeBundle } from "./bundle.ts";
 import { type ChildOptions, type ChildResult, RunningChild } from "./child.ts";
 import { type Snapshot, type SnapshotOptions, snapshotOf } from "./snapshot.ts";
@@ -116,6 +116,14 @@ export class Sandbox implements AsyncDisposable {
   /** Where {@link bundle} put the tarball. */
   bundlePath(entry: Pick<BundleEntry, "tarball_url">): string {
     return join(this.mirror, bundleFile(entry));
+  }
+
+  /** Writes a file below `work/`, with its folders. @returns its path */
+  write(name: string, contents: string | Uint8Array): string {
+    const file = join(this.work, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, contents);
+    return file;
   }
 
   /** Writes the catalog file and sets BANGER_CATALOG to it for later runs. Entries are not checked. */

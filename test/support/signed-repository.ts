@@ -13,8 +13,7 @@ import {
   Targets,
   Timestamp,
 } from "@tufjs/models";
-
-export type RoleName = "root" | "targets" | "snapshot" | "timestamp";
+import type { RoleName } from "../../src/trust/repository.ts";
 
 /** An Ed25519 key of a test. */
 export class SigningKey {

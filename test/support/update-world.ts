@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "bun:test";
 import { documentOf, textAt, valueAt } from "./answers.ts";
 import { Nginx } from "./nginx.ts";
 import { rootedExecutable } from "./rooted-executable.ts";
@@ -26,7 +26,7 @@ export function catalogText(serial: number, entries: readonly object[] = []): st
 }
 
 /** Keys, and an executable with their root; made once for many tests, in some seconds. */
-export class RootOfTrust implements Disposable {
+class RootOfTrust implements Disposable {
   readonly executable: string;
   readonly #folder: string;
   readonly #keys: RepositoryState["keys"];
@@ -54,8 +54,30 @@ export class RootOfTrust implements Disposable {
   }
 }
 
+/** A root of trust for the tests of a file, and a world for each of them. */
+export function useUpdateWorlds(): { readonly world: UpdateWorld } {
+  let trust: RootOfTrust | undefined;
+  let world: UpdateWorld | undefined;
+  beforeAll(() => {
+    trust = new RootOfTrust();
+  }, 120_000);
+  afterAll(() => {
+    trust?.[Symbol.dispose]();
+  });
+  beforeEach(async () => {
+    if (trust !== undefined) world = await UpdateWorld.start(trust);
+  });
+  afterEach(() => world?.[Symbol.asyncDispose]());
+  return {
+    get world() {
+      if (world === undefined) throw new Error("there is a world only in a test");
+      return world;
+    },
+  };
+}
+
 /** One host whose mirror is an nginx on a repository that has catalog 1000. */
-export class UpdateWorld implements AsyncDisposable {
+class UpdateWorld implements AsyncDisposable {
   readonly sandbox: Sandbox;
   readonly repository: SignedRepository;
   readonly nginx: Nginx;

@@ -16,7 +16,7 @@ export function addCatalog(catalog: Command, run: Run): void {
     .description(
       "Fetch the signed catalog and verify it. The one that is here stays in use until that is done.",
     )
-    .option("--from <folder>", "take it from a folder, as `mirror sync` makes one")
+    .option("--from <folder>", "take it from a folder that has metadata/ and targets/")
     .option("--accept-expired", "with --from: take it although its time is over")
     .action(
       run(async (app, _names, options: UpdateOptions) => {
