@@ -55,6 +55,7 @@ build: build/banger ## Build the executable build/banger for this machine
 .PHONY: executable
 executable: ROOT_TEXT = $(OUT).root
 executable: build/commit $(INSTALLED) ## Build the executable OUT=FILE with the root of trust TRUST_ROOT=FILE
+	@[ -n "$(OUT)" ] || { echo "banger: error: OUT=FILE is missing: where the executable goes" >&2; exit 2; }
 	@$(WRITE_ROOT_TEXT) > $(OUT).root
 	$(COMPILE) --outfile $(OUT)
 
@@ -193,7 +194,8 @@ build/commit: FORCE
 	@scripts/commit.sh > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-WRITE_ROOT_TEXT = $(if $(TRUST_ROOT),$(BUN) --print 'JSON.stringify(await Bun.file(process.argv[1]).text())' -- "$(TRUST_ROOT)",echo undefined)
+WRITE_ROOT_TEXT = $(if $(TRUST_ROOT),[ -f "$(TRUST_ROOT)" ] || { echo "banger: error: there is no root of trust $(TRUST_ROOT)" >&2; exit 1; }; \
+	$(BUN) --print 'JSON.stringify(await Bun.file(process.argv[1]).text())' -- "$(TRUST_ROOT)",echo undefined)
 # As a string of JavaScript; without a root, catalog updates have nothing to be verified by.
 build/trust-root: $(INSTALLED) FORCE
 	@mkdir -p build
