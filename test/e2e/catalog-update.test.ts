@@ -2,7 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { initializeTUFRepo, tufHandlers } from "@tufjs/repo-mock";
+// Not by its index, which puts a mock in the place of this process's own fetch.
+import { tufHandlers } from "@tufjs/repo-mock/dist/handler";
+import { initializeTUFRepo } from "@tufjs/repo-mock/dist/repo";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { rootedExecutable } from "../support/rooted-executable.ts";
 import { Sandbox } from "../support/sandbox.ts";
