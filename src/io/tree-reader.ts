@@ -61,12 +61,21 @@ export function stampOf(file: string): FileStamp | undefined {
   return { sizeBytes: Number(stats.size), changedNs: stats.ctimeNs };
 }
 
-/** Makes this moment the last change of a file, without changing it. @throws {BangerError} `io` */
-export function touch(file: string): void {
-  guard(`cannot touch ${file}`, () => {
-    const present = new Date();
+/**
+ * Makes this moment the last change of a file, without changing it.
+ *
+ * @returns false when there is no such file.
+ * @throws {BangerError} `io`
+ */
+export function touch(file: string): boolean {
+  const present = new Date();
+  try {
     fs.utimesSync(file, present, present);
-  });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw fileError(`cannot touch ${file}`, error);
+  }
 }
 
 /**

@@ -20,28 +20,35 @@ export interface Finding {
  */
 export function checkKernel(
   kernel: InstalledKernel,
-  onBytes: (sizeBytes: number) => void = () => {},
+  onBytes: (sizeBytes: number) => void,
 ): Finding[] {
-  const { manifest, treeDirectory } = kernel;
+  const findings = lossesOf(kernel, onBytes);
+  const { files, links } = kernel.manifest;
+  const expected = new Set([manifestFileName, ...[...files, ...links].map((item) => item.path)]);
+  for (const item of walkTree(kernel.treeDirectory)) {
+    if (item.kind !== "folder" && !expected.has(item.path)) {
+      findings.push({ path: item.path, problem: "extra" });
+    }
+  }
+  return findings;
+}
+
+/** What of the manifest is missing or changed: all of it, when the tree is removed meanwhile. */
+function lossesOf(
+  { manifest, treeDirectory }: InstalledKernel,
+  onBytes: (sizeBytes: number) => void,
+): Finding[] {
   const findings: Finding[] = [];
-  const expected = new Set([manifestFileName]);
   for (const file of manifest.files) {
-    expected.add(file.path);
     const digest = hashFile(path.join(treeDirectory, file.path));
     if (digest === undefined) findings.push({ path: file.path, problem: "missing" });
     else if (digest !== file.sha256) findings.push({ path: file.path, problem: "changed" });
     onBytes(file.size_bytes);
   }
   for (const link of manifest.links) {
-    expected.add(link.path);
     const target = linkTarget(path.join(treeDirectory, link.path));
     if (target === undefined) findings.push({ path: link.path, problem: "missing" });
     else if (target !== link.target) findings.push({ path: link.path, problem: "changed" });
-  }
-  for (const item of walkTree(treeDirectory)) {
-    if (item.kind !== "folder" && !expected.has(item.path)) {
-      findings.push({ path: item.path, problem: "extra" });
-    }
   }
   return findings;
 }
@@ -66,7 +73,7 @@ export function isWhole(kernel: InstalledKernel): boolean {
     if (linkTarget(path.join(kernel.treeDirectory, link.path)) !== link.target) return false;
   }
   if (untouched) return true;
-  if (checkKernel(kernel).some((finding) => finding.problem !== "extra")) return false;
-  touch(manifestFile);
-  return true;
+  if (lossesOf(kernel, () => undefined).length > 0) return false;
+  // It may have been removed at this moment.
+  return touch(manifestFile);
 }
