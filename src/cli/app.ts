@@ -40,6 +40,11 @@ export function referenceOf(app: App, text: string, arch: string | undefined): R
 /** A reference to an entry, which has one build at a time. @throws {BangerError} `usage` */
 export function entryReferenceOf(app: App, text: string, arch: string | undefined): Reference {
   const reference = referenceOf(app, text, arch);
+  if (reference.catalog !== undefined) {
+    throw new BangerError("usage", `${text} names a catalog, NAME[:ARCH] is wanted`, {
+      hint: "which catalog is told by --catalog",
+    });
+  }
   if (reference.build === undefined) return reference;
   throw new BangerError("usage", `${text} names a build, NAME[:ARCH] is wanted`, {
     hint: `an entry has one build: ${reference.name}:${reference.arch}`,

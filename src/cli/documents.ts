@@ -5,7 +5,7 @@ import type { ListedKernel } from "../ops/list.ts";
 export function kernelDocument(kernel: InstalledKernel): Readonly<Record<string, unknown>> {
   const { manifest } = kernel;
   return {
-    name: kernel.name,
+    name: kernel.label,
     arch: kernel.arch,
     distro: manifest.distro,
     kernel_version: manifest.kernel_version,
@@ -23,7 +23,7 @@ export function listedDocument(listed: ListedKernel): Readonly<Record<string, un
   const details =
     "damage" in kernel
       ? {
-          name: kernel.name,
+          name: kernel.label,
           arch: kernel.arch,
           distro: null,
           kernel_version: null,

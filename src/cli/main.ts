@@ -4,6 +4,7 @@ import { parseCatalog, type Catalog } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import type { Run, Shown } from "./app.ts";
 import { addCatalog } from "./commands/catalog.ts";
+import { addCatalogSources } from "./commands/catalog-sources.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addCompletion, complete } from "./commands/completion.ts";
 import { addImage } from "./commands/image.ts";
@@ -91,6 +92,7 @@ function addCommands(program: Command, run: Run, version: () => Shown): void {
   addImageBoot(image, run);
   const catalog = addGroup(program, "catalog", "update the catalog, and tell which is in use");
   addCatalog(catalog, run);
+  addCatalogSources(catalog, run);
   addDoctor(program, run);
   addCompletion(program, run);
   addHelp(program);

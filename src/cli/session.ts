@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import type { Guests } from "../boot/guest-files.ts";
 import type { Catalog } from "../core/catalog.ts";
-import { type Environment, readEnvironment, readVariables } from "../io/environment.ts";
+import { readEnvironment, readVariables } from "../io/environment.ts";
 import { abortOnSignals } from "../io/signals.ts";
 import { ReaderGone, writeTo } from "../io/terminal.ts";
 import type { Embedded } from "../ops/catalog-standing.ts";
@@ -59,16 +59,18 @@ export class Session {
   context(output: Output = this.#output(this.#globals())): Context {
     const environment = readEnvironment();
     const { embedded } = this.#settings;
+    const scope = undefined;
     let catalog: Promise<Catalog> | undefined;
     return {
       environment,
+      scope,
       embedded,
       signal: abortOnSignals(),
       report: new ProgressLine(output).report,
       userAgent: this.#settings.userAgent,
       guests: this.#settings.guests,
       catalog: () => {
-        catalog ??= catalogInUse(environment, embedded);
+        catalog ??= catalogOf({ environment, scope, embedded });
         return catalog;
       },
     };
@@ -132,9 +134,11 @@ export class Session {
 }
 
 /** Many commands never ask, so what can tell is loaded only then. */
-async function catalogInUse(environment: Environment, embedded: Embedded): Promise<Catalog> {
+async function catalogOf(
+  context: Pick<Context, "environment" | "embedded" | "scope">,
+): Promise<Catalog> {
   const { catalogStanding } = await import("../ops/catalog-standing.ts");
-  return (await catalogStanding(environment, embedded)).catalog;
+  return (await catalogStanding(context)).catalog;
 }
 
 /** What every command inherits; so it must be there before the first is added. */

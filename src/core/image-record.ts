@@ -1,6 +1,13 @@
 import * as v from "valibot";
 import { isArch, type Arch } from "./arch.ts";
-import { isImageName, isKernelName, type ImageName, type KernelName } from "./kernel-name.ts";
+import {
+  type CatalogName,
+  type ImageName,
+  isCatalogName,
+  isImageName,
+  isKernelName,
+  type KernelName,
+} from "./kernel-name.ts";
 import type { RootFileSystem } from "./root-file-system.ts";
 import { parseStored } from "./stored-json.ts";
 
@@ -13,7 +20,13 @@ export interface ImageRecord {
   readonly file_system: RootFileSystem;
   readonly read_only: boolean;
   /** Which kernel; the build that a pinned image holds on to is named by its pin. */
-  readonly kernel: { readonly name: KernelName; readonly arch: Arch; readonly pinned: boolean };
+  readonly kernel: {
+    /** Absent: banger's own. */
+    readonly catalog?: CatalogName | undefined;
+    readonly name: KernelName;
+    readonly arch: Arch;
+    readonly pinned: boolean;
+  };
   /** Replaces the architecture's default; absent means the default of the banger that reads it. */
   readonly boot_args?: string | undefined;
   /** RFC 3339, UTC. */
@@ -35,6 +48,9 @@ const kernel = {
   name: v.custom<KernelName>((value) => typeof value === "string" && isKernelName(value)),
   arch: v.custom<Arch>((value) => typeof value === "string" && isArch(value)),
 };
+const catalogName = v.custom<CatalogName>(
+  (value) => typeof value === "string" && isCatalogName(value),
+);
 const treeName = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,190}$/));
 const imageName = v.custom<ImageName>((value) => typeof value === "string" && isImageName(value));
 const absolutePath = v.pipe(v.string(), v.startsWith("/"));
@@ -45,7 +61,7 @@ const recordSchema = v.object({
   rootfs: absolutePath,
   file_system: v.picklist(["ext2", "ext3", "ext4", "squashfs", "erofs", "xfs", "btrfs"]),
   read_only: v.boolean(),
-  kernel: v.object({ ...kernel, pinned: v.boolean() }),
+  kernel: v.object({ catalog: v.optional(catalogName), ...kernel, pinned: v.boolean() }),
   boot_args: v.optional(v.string()),
   registered_at: v.string(),
 });

@@ -1,19 +1,29 @@
 import { parseArch, type Arch } from "./arch.ts";
 import { BangerError } from "./errors.ts";
-import { parseKernelName, type KernelName } from "./kernel-name.ts";
+import {
+  type CatalogName,
+  type KernelName,
+  parseCatalogName,
+  parseKernelName,
+} from "./kernel-name.ts";
 import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
 
 /**
- * What a person means by a kernel: `NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX]`.
+ * What a person means by a kernel: `[CATALOG/]NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX]`.
  *
  * Without `@` the name is followed through patch levels; with it one build is meant.
  */
 export interface Reference {
+  /** Undefined: banger's own. */
+  readonly catalog?: CatalogName | undefined;
   readonly name: KernelName;
   readonly arch: Arch;
   readonly build?: BuildSelector | undefined;
 }
+
+/** The catalog that comes with banger, and that is meant when a reference names none. */
+export const defaultCatalog: CatalogName = parseCatalogName("banger");
 
 /** The part of a reference after `@`: a version, or the SHA-256 of a tarball or of a vmlinux. */
 export type BuildSelector =
@@ -32,16 +42,24 @@ export type BuildSelector =
  */
 export function parseReference(text: string, defaultArch: Arch): Reference {
   const [head, build, ...excess] = text.split("@");
-  const [name, archText, ...excessColons] = (head ?? "").split(":");
-  if (excess.length > 0 || excessColons.length > 0 || name === undefined) {
+  const [path, archText, ...excessColons] = (head ?? "").split(":");
+  if (excess.length > 0 || excessColons.length > 0 || path === undefined) {
     throw malformed(text, "there is more than one : or @ in it");
   }
+  const slash = path.indexOf("/");
+  const catalog = slash === -1 ? defaultCatalog : parseCatalogName(path.slice(0, slash));
+  const name = path.slice(slash + 1);
   const arch = archText === undefined ? defaultArch : parseArch(archText);
   if (arch === undefined) {
     throw malformed(text, `${JSON.stringify(archText)} is not an architecture`);
   }
   const selector = build === undefined ? undefined : parseBuild(text, build);
-  return { name: parseKernelName(name), arch, ...(selector ? { build: selector } : {}) };
+  return {
+    ...(catalog === defaultCatalog ? {} : { catalog }),
+    name: parseKernelName(name),
+    arch,
+    ...(selector ? { build: selector } : {}),
+  };
 }
 
 function parseBuild(text: string, build: string): BuildSelector {
@@ -56,6 +74,6 @@ function parseBuild(text: string, build: string): BuildSelector {
 
 function malformed(text: string, reason: string): BangerError {
   return new BangerError("usage", `${JSON.stringify(text)} is not a kernel reference: ${reason}`, {
-    hint: "a reference is NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX], like generic-6.12 or generic-6.12:arm64@6.12.117",
+    hint: "a reference is [CATALOG/]NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX], like generic-6.12 or generic-6.12:arm64@6.12.117",
   });
 }

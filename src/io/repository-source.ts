@@ -21,13 +21,18 @@ export interface RepositorySource {
   read(file: string, maxBytes: number): Promise<Uint8Array | undefined>;
 }
 
-/** A repository in a folder. */
+/** A repository in a folder; its metadata may also lie in the folder itself, and its targets beside it. */
 export function folderSource(folder: string): RepositorySource {
   const root = path.resolve(folder);
+  const isFlat = lookThrough(path.join(root, "metadata")) === undefined;
+  const place = (file: string): string => {
+    const at = path.join(root, file);
+    return isFlat && lookThrough(at) === undefined ? path.join(root, path.basename(file)) : at;
+  };
   return {
     label: root,
     async read(file, maxBytes) {
-      const at = path.join(root, file);
+      const at = place(file);
       const stats = lookThrough(at);
       if (stats === undefined) return undefined;
       if (!stats.isFile()) throw new BangerError("network", `${at} is not a file`);

@@ -24,7 +24,7 @@ export async function collectGarbage(
   dryRun: boolean,
 ): Promise<Garbage[]> {
   const builds = await change(context, store, "collecting garbage", (transaction) => {
-    transaction.pins.sweep(context.environment.stateDir);
+    transaction.pins.sweep(context.environment.stateDir, store.catalog);
     const needed = new Set<string | undefined>(transaction.pins.list().map((pin) => pin.tree));
     for (const slot of store.slots()) {
       const { current, previous } = store.linkedTrees(slot);

@@ -2,7 +2,7 @@ import type { Guests } from "../boot/guest-files.ts";
 import type { Vmm } from "../boot/machine.ts";
 import type { Catalog } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
-import type { KernelName } from "../core/kernel-name.ts";
+import type { CatalogName, KernelName } from "../core/kernel-name.ts";
 import type { Environment } from "../io/environment.ts";
 import { holderLabel } from "../io/lock.ts";
 import { KernelStore } from "../store/kernel-store.ts";
@@ -71,10 +71,19 @@ export type Progress =
   | { readonly kind: "kvm-passed-over"; readonly name: string; readonly vmm: Vmm }
   | { readonly kind: "left-out"; readonly name: KernelName; readonly paths: readonly string[] };
 
+/** A catalog that was added. @see docs/formats/store.md */
+export interface CatalogScope {
+  readonly name: CatalogName;
+  /** The folder or URL of its repository; undefined when it was removed and its kernels are still here. */
+  readonly place: string | undefined;
+}
+
 /** All that an operation may use of the world around it. */
 export interface Context {
   readonly environment: Environment;
-  /** What is compiled in. */
+  /** The catalog that is looked into; undefined for banger's own. */
+  readonly scope: CatalogScope | undefined;
+  /** What is trusted and known without an update: compiled in, or told when the catalog was added. */
   readonly embedded: Embedded;
   /** The catalog that counts; read on first use. @throws {BangerError} `bad-catalog`, `io` */
   readonly catalog: () => Promise<Catalog>;
@@ -88,12 +97,12 @@ export interface Context {
 }
 
 /**
- * Opens the kernels folder, and sweeps up what a killed process left there.
+ * Opens the kernels folder of the context's catalog, and sweeps up what a killed process left there.
  *
  * @throws {BangerError} `bad-state`, `io`.
  */
 export async function openStore(context: Context, access: Access): Promise<KernelStore> {
-  const store = KernelStore.open(context.environment, access);
+  const store = KernelStore.open(context.environment, access, context.scope?.name);
   if (needsSweep(store, context.environment.uid)) {
     try {
       const holder = holderLabel("clearing up");

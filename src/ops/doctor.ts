@@ -9,9 +9,10 @@ import { trustedRoots } from "../io/tls-roots.ts";
 import { ImageStore } from "../store/images.ts";
 import { KernelStore } from "../store/kernel-store.ts";
 import { needsSweep } from "../store/transaction.ts";
+import { allScopes } from "./catalog-scope.ts";
 import type { Context } from "./context.ts";
 import { listImages } from "./image-inspect.ts";
-import { listInstalled } from "./list.ts";
+import { listInstalled, type ListedKernel } from "./list.ts";
 
 /** What one look at the machine found. */
 export interface Diagnosis {
@@ -73,7 +74,7 @@ async function stateFolder(context: Context): Promise<Diagnosis[]> {
           ok: true,
           message: exists ? `${root} is safe to use` : `${root} will be made by the first pull`,
         };
-    return [folder, disk(root), ...(await kernels(context, store)), images(context, store)];
+    return [folder, disk(root), ...(await kernels(context)), images(context)];
   } catch (error) {
     return [problem("state-folder", error)];
   }
@@ -89,20 +90,24 @@ function disk(root: string): Diagnosis {
     : { check: "disk", ok: false, message, fix: "free some space: banger kernel gc" };
 }
 
-async function kernels(context: Context, store: KernelStore): Promise<Diagnosis[]> {
+async function kernels(context: Context): Promise<Diagnosis[]> {
   try {
-    const listed = await listInstalled(context, store);
+    const listed: ListedKernel[] = [];
+    for (const scope of allScopes(context)) {
+      const store = KernelStore.open(scope.environment, "read", scope.scope?.name);
+      listed.push(...(await listInstalled(scope, store)));
+    }
     const damaged = listed.flatMap(({ kernel }) =>
       "damage" in kernel ? [problem("kernels", kernel.damage)] : [],
     );
     const outdated = listed.filter(({ standing }) => standing === "outdated");
     if (outdated.length > 0) {
-      const names = outdated.map(({ kernel }) => kernel.slot).join(" ");
+      const names = outdated.map(({ kernel }) => kernel.label).join(" ");
       damaged.push({
         check: "kernels",
         ok: false,
         message: `outdated: ${names}`,
-        fix: `banger kernel pull ${outdated.map(({ kernel }) => `${kernel.name}:${kernel.arch}`).join(" ")}`,
+        fix: `banger kernel pull ${outdated.map(({ kernel }) => `${kernel.label}:${kernel.arch}`).join(" ")}`,
       });
     }
     if (damaged.length > 0) return damaged;
@@ -112,9 +117,9 @@ async function kernels(context: Context, store: KernelStore): Promise<Diagnosis[
   }
 }
 
-function images(context: Context, store: KernelStore): Diagnosis {
+function images(context: Context): Diagnosis {
   try {
-    const listed = listImages(store, ImageStore.open(context.environment, "read"));
+    const listed = listImages(context, ImageStore.open(context.environment, "read"));
     const broken = listed.find((image) => image.problem !== undefined);
     if (broken?.problem !== undefined) return problem("images", broken.problem);
     return { check: "images", ok: true, message: `${listed.length} registered, all complete` };

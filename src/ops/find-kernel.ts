@@ -48,17 +48,18 @@ function wayTo(
 ): string {
   const { name, arch } = reference;
   const { hostArch } = context.environment;
+  const label = store.labelOf(name);
   const suffix = arch === hostArch ? "" : `:${arch}`;
   if (findEntry(catalog, name, arch) !== undefined) {
-    return `to install it: banger kernel pull ${name}${suffix}`;
+    return `to install it: banger kernel pull ${label}${suffix}`;
   }
   const elsewhere = store.list().find((kernel) => kernel.name === name && kernel.arch !== arch);
   if (elsewhere !== undefined) {
-    return `it is installed for ${elsewhere.arch}: ${name}:${elsewhere.arch}`;
+    return `it is installed for ${elsewhere.arch}: ${label}:${elsewhere.arch}`;
   }
-  const installed = store.list().map((kernel) => kernel.name);
-  const known = catalog.entries.map((entry) => entry.name);
-  const meant = nearest(name, [...installed, ...known]);
+  const installed = store.list().map((kernel) => kernel.label);
+  const known = catalog.entries.map((entry) => store.labelOf(entry.name));
+  const meant = nearest(label, [...installed, ...known]);
   return meant === undefined
     ? "see what is installed: banger kernel list; and what there is: banger kernel list --available"
     : `did you mean ${meant}?`;

@@ -6,9 +6,10 @@ import type { ImageRecord } from "../core/image-record.ts";
 import type { ImageName } from "../core/kernel-name.ts";
 import { fileDigest } from "../core/manifest.ts";
 import { nearest } from "../core/nearest.ts";
+import type { Environment } from "../io/environment.ts";
 import { lookThrough } from "../io/files.ts";
 import type { ImageStore } from "../store/images.ts";
-import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
+import { type InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import { Pins } from "../store/pins.ts";
 import { change, type Context } from "./context.ts";
 
@@ -22,17 +23,17 @@ export interface InspectedImage {
 }
 
 /** All images, by name. @throws {BangerError} `bad-state`, `io` */
-export function listImages(kernels: KernelStore, images: ImageStore): InspectedImage[] {
-  return images.list().map((record) => inspect(kernels, images, record));
+export function listImages({ environment }: Context, images: ImageStore): InspectedImage[] {
+  return images.list().map((record) => inspect(environment, images, record));
 }
 
 /** One image. @throws {BangerError} `not-found`; `bad-state`, `io` */
 export function showImage(
-  kernels: KernelStore,
+  { environment }: Context,
   images: ImageStore,
   name: ImageName,
 ): InspectedImage {
-  return inspect(kernels, images, requireImage(images, name));
+  return inspect(environment, images, requireImage(images, name));
 }
 
 function requireImage(images: ImageStore, name: ImageName): ImageRecord {
@@ -47,8 +48,13 @@ function requireImage(images: ImageStore, name: ImageName): ImageRecord {
   });
 }
 
-function inspect(kernels: KernelStore, images: ImageStore, record: ImageRecord): InspectedImage {
+function inspect(
+  environment: Environment,
+  images: ImageStore,
+  record: ImageRecord,
+): InspectedImage {
   try {
+    const kernels = KernelStore.open(environment, "read", record.kernel.catalog);
     const kernel = kernelOf(kernels, images, record);
     const rootfs = lookThrough(record.rootfs);
     const problem =
@@ -85,8 +91,8 @@ function kernelOf(kernels: KernelStore, images: ImageStore, record: ImageRecord)
   if (kernel === undefined) {
     throw new BangerError(
       "not-found",
-      `the kernel ${name} (${arch}) of the image ${record.name} is not installed`,
-      { hint: `to install it: banger kernel pull ${name}:${arch}` },
+      `the kernel ${kernels.labelOf(name)} (${arch}) of the image ${record.name} is not installed`,
+      { hint: `to install it: banger kernel pull ${kernels.labelOf(name)}:${arch}` },
     );
   }
   if ("damage" in kernel) throw kernel.damage;
@@ -108,12 +114,12 @@ export interface ConfigInput {
  * there; `usage`, naming what Firecracker would refuse.
  */
 export function configureImage(
-  kernels: KernelStore,
+  context: Context,
   images: ImageStore,
   name: ImageName,
   input: ConfigInput,
 ): FirecrackerConfig {
-  const { record, kernel, problem } = showImage(kernels, images, name);
+  const { record, kernel, problem } = showImage(context, images, name);
   if (kernel === undefined || problem !== undefined) {
     throw problem ?? new Error("an image without a kernel has a problem");
   }
@@ -142,12 +148,12 @@ export function configureImage(
  */
 export async function removeImage(
   context: Context,
-  kernels: KernelStore,
   images: ImageStore,
   name: ImageName,
 ): Promise<ImageRecord | undefined> {
+  const record = readable(images, name);
+  const kernels = KernelStore.open(context.environment, "write", record?.kernel.catalog);
   return change(context, kernels, `removing the image ${name}`, (transaction) => {
-    const record = readable(images, name);
     // The record goes first: a pin without its record is swept, the other way round would be a loss.
     images.remove(name);
     transaction.pins.remove(images.stateDir, name);

@@ -33,6 +33,7 @@ export interface RegisterResult {
 /**
  * Joins a root filesystem with an installed kernel under a name.
  *
+ * @param kernels the kernels of the reference's catalog.
  * @throws {BangerError} `not-found`, when the kernel is not installed; `wrong-image`, when the root
  * filesystem is none that a kernel mounts; `refused`, when the name is taken; `usage`, `io`.
  */
@@ -54,7 +55,12 @@ export async function registerImage(
       rootfs,
       file_system: fileSystem,
       read_only: input.readOnly,
-      kernel: { name: kernel.name, arch: kernel.arch, pinned },
+      kernel: {
+        ...(kernels.catalog === undefined ? {} : { catalog: kernels.catalog }),
+        name: kernel.name,
+        arch: kernel.arch,
+        pinned,
+      },
       ...(input.bootArgs === undefined ? {} : { boot_args: input.bootArgs }),
       registered_at: now(),
     };

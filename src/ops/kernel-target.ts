@@ -5,6 +5,7 @@ import { BangerError } from "../core/errors.ts";
 import type { Reference } from "../core/reference.ts";
 import { lookThrough } from "../io/files.ts";
 import type { InstalledKernel } from "../store/kernel-store.ts";
+import { scopeTo } from "./catalog-scope.ts";
 import { type Context, openStore } from "./context.ts";
 import { findKernel } from "./find-kernel.ts";
 
@@ -21,8 +22,8 @@ export interface KernelTarget {
 }
 
 /**
- * Finds what somebody means by `NAME|FILE`: with a slash it is a file; else an installed kernel, else a
- * file of that name.
+ * Finds what somebody means by `NAME|FILE`: with a slash it is a file, or if there is none a kernel
+ * `CATALOG/NAME`; else an installed kernel, else a file of that name.
  *
  * @param parse reads a reference, and throws `usage` when it is none.
  * @throws {BangerError} `not-found`, `usage`, `bad-state`, `io`.
@@ -35,10 +36,11 @@ export async function kernelTarget(
 ): Promise<KernelTarget> {
   if (text === "") throw new BangerError("usage", "the name of the kernel is empty");
   const isFile = lookThrough(text) !== undefined;
-  if (text.includes("/")) return fileTarget(text, arch);
+  if (text.includes("/") && (isFile || !isInCatalog(text, parse))) return fileTarget(text, arch);
   try {
     const reference = parse(text);
-    const kernel = await findKernel(context, await openStore(context, "read"), reference);
+    const scope = scopeTo(context, reference.catalog);
+    const kernel = await findKernel(scope, await openStore(scope, "read"), reference);
     return installedTarget(kernel);
   } catch (error) {
     if (!(error instanceof BangerError)) throw error;
@@ -50,6 +52,17 @@ export async function kernelTarget(
       hint: "a name is like generic-6.12; what is installed: banger kernel list",
       cause: error,
     });
+  }
+}
+
+/** Whether a text with a slash reads as `CATALOG/NAME`. */
+function isInCatalog(text: string, parse: (text: string) => Reference): boolean {
+  try {
+    parse(text);
+    return true;
+  } catch (error) {
+    if (error instanceof BangerError && error.code === "usage") return false;
+    throw error;
   }
 }
 

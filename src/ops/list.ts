@@ -16,6 +16,8 @@ export interface ListedKernel {
 }
 
 export interface ListedEntry {
+  /** Its name as a reference has it. */
+  readonly label: string;
   readonly entry: CatalogEntry;
   /** Undefined when it is not installed. */
   readonly standing: Standing | undefined;
@@ -51,7 +53,7 @@ export async function listAvailable(
     .map((entry) => {
       const kernel = store.current(entry.name, entry.arch);
       const standing = kernel && standingOf(kernel, entry, catalog.serial);
-      return { entry, standing };
+      return { label: store.labelOf(entry.name), entry, standing };
     });
 }
 

@@ -8,17 +8,22 @@ export type MirrorPlace =
   /** Without a slash at its end. */
   | { readonly kind: "http"; readonly url: string };
 
-/** Reads a mirror of `BANGER_MIRRORS`: a folder, or a file, http or https URL. @throws {BangerError} `usage` */
-export function mirrorPlace(mirror: string): MirrorPlace {
+/**
+ * Reads where a mirror is: a folder, or a file, http or https URL.
+ *
+ * @param what how the error calls it.
+ * @throws {BangerError} `usage`
+ */
+export function mirrorPlace(mirror: string, what = "BANGER_MIRRORS"): MirrorPlace {
   if (/^https?:\/\//i.test(mirror) && URL.canParse(mirror)) {
     return { kind: "http", url: mirror.replace(/\/+$/, "") };
   }
   const isFile = /^file:\/\//i.test(mirror);
-  if (!isFile && /^[a-z][a-z0-9+.-]*:\/\//i.test(mirror)) throw noMirror(mirror);
-  return { kind: "folder", folder: isFile ? folderOfUrl(mirror) : path.resolve(mirror) };
+  if (!isFile && /^[a-z][a-z0-9+.-]*:\/\//i.test(mirror)) throw noMirror(mirror, what);
+  return { kind: "folder", folder: isFile ? folderOfUrl(mirror, what) : path.resolve(mirror) };
 }
 
-function folderOfUrl(mirror: string): string {
+function folderOfUrl(mirror: string, what: string): string {
   if (URL.canParse(mirror)) {
     const { host, pathname } = new URL(mirror);
     if (host === "" || host === "localhost") {
@@ -29,11 +34,11 @@ function folderOfUrl(mirror: string): string {
       }
     }
   }
-  throw noMirror(mirror);
+  throw noMirror(mirror, what);
 }
 
-function noMirror(mirror: string): BangerError {
-  return new BangerError("usage", `BANGER_MIRRORS: ${redactUrl(mirror)} is not a mirror`, {
+function noMirror(mirror: string, what: string): BangerError {
+  return new BangerError("usage", `${what}: ${redactUrl(mirror)} is not a mirror`, {
     hint: "a mirror is a folder, or a file://, http:// or https:// URL; several are parted by commas",
   });
 }

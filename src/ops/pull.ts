@@ -1,6 +1,7 @@
 import { findEntry, entryMatches, type Catalog, type CatalogEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { formatManifest, type Manifest } from "../core/manifest.ts";
+import { qualifiedName } from "../core/kernel-name.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Reference } from "../core/reference.ts";
 import { shortDigest } from "../core/sha256.ts";
@@ -52,7 +53,7 @@ export async function pull(
 
   prepareDownloads(store);
   const lock = await FileLock.acquire(store.layout.bundleLock(entry.tarball_sha256), {
-    holder: holderLabel(`pulling ${entry.name}`),
+    holder: holderLabel(`pulling ${store.labelOf(entry.name)}`),
     wait: options.wait,
     signal: context.signal,
     onWait: (holder) => {
@@ -75,31 +76,35 @@ export async function pull(
 export function requireEntry(catalog: Catalog, reference: Reference): CatalogEntry {
   const { name, arch, build } = reference;
   const entry = findEntry(catalog, name, arch);
+  const label = qualifiedName(reference.catalog, name);
+  const whose =
+    reference.catalog === undefined ? "the catalog" : `the catalog ${reference.catalog}`;
   if (entry === undefined) {
-    throw new BangerError("not-found", `the catalog has no kernel ${name} for ${arch}`, {
+    throw new BangerError("not-found", `${whose} has no kernel ${name} for ${arch}`, {
       hint: wayToEntry(catalog, reference),
     });
   }
   if (!entryMatches(entry, build)) {
     throw new BangerError(
       "not-found",
-      `the catalog does not have this build of ${name}: it has ${entry.kernel_version}, sha256 ${entry.tarball_sha256}`,
-      { hint: `without @ you get what the catalog has: banger kernel pull ${name}` },
+      `${whose} does not have this build of ${name}: it has ${entry.kernel_version}, sha256 ${entry.tarball_sha256}`,
+      { hint: `without @ you get what the catalog has: banger kernel pull ${label}` },
     );
   }
   return entry;
 }
 
-function wayToEntry(catalog: Catalog, { name, arch }: Reference): string {
+function wayToEntry(catalog: Catalog, { catalog: whose, name, arch }: Reference): string {
+  if (catalog.serial === 0) return `nothing of it is here: banger catalog update ${whose ?? ""}`;
   const elsewhere = catalog.entries.find((entry) => entry.name === name);
   if (elsewhere !== undefined) {
-    return `it has one for ${elsewhere.arch}: banger kernel pull ${name}:${elsewhere.arch}`;
+    return `it has one for ${elsewhere.arch}: banger kernel pull ${qualifiedName(whose, name)}:${elsewhere.arch}`;
   }
   const here = catalog.entries.filter((entry) => entry.arch === arch).map((entry) => entry.name);
   const meant = nearest(name, here);
   return meant === undefined
     ? "see what there is: banger kernel list --available --all-arch"
-    : `did you mean ${meant}?`;
+    : `did you mean ${qualifiedName(whose, meant)}?`;
 }
 
 function isBuild(installed: Installed, entry: CatalogEntry): installed is InstalledKernel {
@@ -129,16 +134,16 @@ function refuseToReplace(
   if (installed === undefined || options.force) return;
   const { manifest } = installed;
   if (manifest.source === "import") {
-    throw new BangerError("refused", `${entry.name} is a kernel that was imported here`, {
-      hint: `to replace it with the one of the catalog: banger kernel pull --force ${entry.name}:${entry.arch}`,
+    throw new BangerError("refused", `${installed.label} is a kernel that was imported here`, {
+      hint: `to replace it with the one of the catalog: banger kernel pull --force ${installed.label}:${entry.arch}`,
     });
   }
   const isOther = manifest.tarball_sha256 !== entry.tarball_sha256;
   if (isOther && (manifest.catalog_serial ?? 0) > catalog.serial) {
     throw new BangerError(
       "refused",
-      `${entry.name} ${manifest.kernel_version} came from catalog ${manifest.catalog_serial}, and this banger has the older catalog ${catalog.serial} with ${entry.kernel_version}`,
-      { hint: `to go back: banger kernel pull --force ${entry.name}:${entry.arch}` },
+      `${installed.label} ${manifest.kernel_version} came from catalog ${manifest.catalog_serial}, and this banger has the older catalog ${catalog.serial} with ${entry.kernel_version}`,
+      { hint: `to go back: banger kernel pull --force ${installed.label}:${entry.arch}` },
     );
   }
 }
@@ -218,7 +223,7 @@ function publish(
   staged: StagedTree,
   options: PullOptions,
 ): Promise<PullResult> {
-  return change(context, store, `installing ${entry.name}`, (transaction) => {
+  return change(context, store, `installing ${store.labelOf(entry.name)}`, (transaction) => {
     // Somebody may have imported or pulled another build of that name in the meantime.
     const before = store.current(entry.name, entry.arch);
     refuseToReplace(store.replaceable(entry.name, entry.arch), entry, catalog, options);

@@ -6,6 +6,7 @@ import { change, type Context } from "./context.ts";
 import { withWayTo } from "./find-kernel.ts";
 
 export interface RemoveResult {
+  /** As a reference has it. */
   readonly name: string;
   readonly arch: string;
   /** Images that needed the kernel, when it was removed all the same. */
@@ -34,23 +35,24 @@ export async function removeKernel(
       },
     );
   }
+  const label = store.labelOf(name);
   const work = (transaction: Transaction): RemoveResult => {
     if (store.current(name, arch) === undefined) store.find(reference);
-    transaction.pins.sweep(context.environment.stateDir);
+    transaction.pins.sweep(context.environment.stateDir, store.catalog);
     const images = transaction.pins.of(name, arch).map((pin) => pin.image);
     if (images.length > 0 && !force) {
       throw new BangerError(
         "refused",
-        `${name} is needed by ${images.length === 1 ? "the image" : "the images"} ${images.join(", ")}`,
+        `${label} is needed by ${images.length === 1 ? "the image" : "the images"} ${images.join(", ")}`,
         {
-          hint: `remove ${images.length === 1 ? "it" : "them"} first: banger image rm ${images.join(" ")}; or: banger kernel rm --force ${name}`,
+          hint: `remove ${images.length === 1 ? "it" : "them"} first: banger image rm ${images.join(" ")}; or: banger kernel rm --force ${label}`,
         },
       );
     }
     transaction.removeSlot(store.slotOf(name, arch));
-    return { name, arch, images };
+    return { name: label, arch, images };
   };
   return withWayTo(context, store, reference, () =>
-    change(context, store, `removing ${name}`, work),
+    change(context, store, `removing ${label}`, work),
   );
 }

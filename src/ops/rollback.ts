@@ -21,16 +21,17 @@ export async function rollback(
   reference: Reference,
 ): Promise<RollbackResult> {
   const { name, arch, build } = reference;
+  const label = store.labelOf(name);
   if (build !== undefined) {
     throw new BangerError("usage", "rollback takes a name without @", {
-      hint: `it goes back to the build before the current one: banger kernel rollback ${name}`,
+      hint: `it goes back to the build before the current one: banger kernel rollback ${label}`,
     });
   }
   const work = (transaction: Transaction): RollbackResult => {
     const current = store.current(name, arch) ?? store.find(reference);
     const previous = store.previous(name, arch);
     if (previous === undefined) {
-      throw new BangerError("not-found", `no earlier build of ${name} is kept`, {
+      throw new BangerError("not-found", `no earlier build of ${label} is kept`, {
         hint: "an earlier build is kept when a pull replaces it",
       });
     }
@@ -40,6 +41,6 @@ export async function rollback(
     return { from: "manifest" in current ? current : undefined, to };
   };
   return withWayTo(context, store, reference, () =>
-    change(context, store, `rolling back ${name}`, work),
+    change(context, store, `rolling back ${label}`, work),
   );
 }

@@ -1,18 +1,16 @@
 import path from "node:path";
 import { BangerError } from "../core/errors.ts";
+import type { CatalogSource } from "../core/catalog-source.ts";
+import { defaultCatalog } from "../core/reference.ts";
 import { now } from "../io/clock.ts";
 import { folderSource, type RepositorySource, webSource } from "../io/repository-source.ts";
 import { putCatalogRecord, withCatalogLock } from "../store/catalog-records.ts";
-import { readKept, recordOf } from "../trust/kept-repository.ts";
+import { putCatalogSource } from "../store/catalog-sources.ts";
+import { type KeptRepository, readKept, recordOf } from "../trust/kept-repository.ts";
 import { refreshRepository, type TrustBase } from "../trust/refresh.ts";
 import type { RepositoryFiles } from "../trust/repository.ts";
 import { takeExpired } from "../trust/take-folder.ts";
-import {
-  catalogStanding,
-  type CatalogStanding,
-  defaultCatalog,
-  newerOf,
-} from "./catalog-standing.ts";
+import { catalogStanding, type CatalogStanding, newerOf } from "./catalog-standing.ts";
 import type { Context } from "./context.ts";
 import { mirrorPlace } from "./mirrors.ts";
 
@@ -44,30 +42,70 @@ export interface UpdateResult {
  * `network`, `timeout`, `busy`, `bad-state`, `io`, `no-space`; the signal's reason.
  */
 export async function updateCatalog(context: Context, input: UpdateInput): Promise<UpdateResult> {
-  const { environment, embedded } = context;
+  const { environment, embedded, scope } = context;
   const root = requireRoot(context);
   return withCatalogLock(environment, waitingAs(context), async () => {
-    const before = await catalogStanding(environment, embedded);
-    const trustedRoot = new TextEncoder().encode(root);
-    const base: TrustBase = { trustedRoot, known: before.kept?.files };
-    const { files, source } = await fetchFrom(context, input, base);
-    // What is kept is judged by the code that will read it.
-    const kept = readKept(trustedRoot, recordOf(files, source.label, now()));
+    const before = await catalogStanding(context);
     const builtIn = embedded.catalog();
-    const { serial: floor } = builtIn;
-    const { parsed } = kept;
-    if (parsed.serial < floor) {
+    const { source, kept } = await fetchCatalog(context, input, root, before.kept?.files);
+    if (kept.parsed.serial < builtIn.serial) {
       throw new BangerError(
         "verification-failed",
-        `the catalog of ${source.label} is older than the one within banger: its serial is ${parsed.serial}, that one's is ${floor}`,
+        `the catalog of ${source} is older than the one within banger: its serial is ${kept.parsed.serial}, that one's is ${builtIn.serial}`,
         { hint: "nothing was changed: the catalog within banger stays in use" },
       );
     }
-    putCatalogRecord(environment, defaultCatalog, kept.record);
+    putCatalogRecord(environment, scope?.name ?? defaultCatalog, kept.record);
     const standing = newerOf(builtIn, kept);
     const outcome = standing.catalog.serial === before.catalog.serial ? "current" : "updated";
-    return { outcome, source: source.label, serialBefore: before.catalog.serial, standing };
+    return { outcome, source, serialBefore: before.catalog.serial, standing };
   });
+}
+
+/**
+ * Fetches a catalog for the first time, verifies it by the root that was given, and remembers both.
+ *
+ * @param context the world as {@link scopeToSource} shows it.
+ * @param check throws when it may not be added; called under the lock.
+ * @throws as {@link updateCatalog}, and what `check` throws; nothing is added then.
+ */
+export async function addFetched(
+  context: Context,
+  catalog: CatalogSource,
+  acceptExpired: boolean,
+  check: () => void,
+): Promise<UpdateResult> {
+  const { environment, embedded } = context;
+  return withCatalogLock(environment, waitingAs(context), async () => {
+    check();
+    const input = acceptExpired
+      ? { from: catalog.place, acceptExpired }
+      : { from: undefined, acceptExpired };
+    const { source, kept } = await fetchCatalog(context, input, catalog.root, undefined);
+    putCatalogRecord(environment, catalog.name, kept.record);
+    putCatalogSource(environment, catalog);
+    const standing = newerOf(embedded.catalog(), kept);
+    return { outcome: "updated", source, serialBefore: 0, standing };
+  });
+}
+
+interface FetchedCatalog {
+  /** As messages call where it came from. */
+  readonly source: string;
+  readonly kept: KeptRepository;
+}
+
+async function fetchCatalog(
+  context: Context,
+  input: UpdateInput,
+  root: string,
+  known: RepositoryFiles | undefined,
+): Promise<FetchedCatalog> {
+  const trustedRoot = new TextEncoder().encode(root);
+  const { files, source } = await fetchFrom(context, input, { trustedRoot, known });
+  // What is kept is judged by the code that will read it.
+  const kept = readKept(trustedRoot, recordOf(files, source.label, now()));
+  return { source: source.label, kept };
 }
 
 function waitingAs({ signal, report }: Context): Parameters<typeof withCatalogLock>[1] {
@@ -80,13 +118,18 @@ function waitingAs({ signal, report }: Context): Parameters<typeof withCatalogLo
 }
 
 /** The root that updates are verified by. @throws {BangerError} `failed`, `usage` */
-function requireRoot({ environment, embedded }: Context): string {
+function requireRoot({ environment, embedded, scope }: Context): string {
   if (environment.catalogFile !== undefined) {
     throw new BangerError("usage", "BANGER_CATALOG names the catalog: there is nothing to update", {
       hint: "unset BANGER_CATALOG, then run the same command again",
     });
   }
   if (embedded.root !== undefined) return embedded.root;
+  if (scope !== undefined) {
+    throw new BangerError("not-found", `the catalog ${scope.name} was removed`, {
+      hint: `its kernels are still here; to add it again: banger catalog add ${scope.name} URL --root FILE`,
+    });
+  }
   throw new BangerError(
     "failed",
     "this banger was built without a root of trust, and cannot verify a catalog",
@@ -137,7 +180,7 @@ async function fetchFrom(context: Context, input: UpdateInput, base: TrustBase):
 }
 
 function sourcesOf(context: Context): RepositorySource[] {
-  const { environment, signal, userAgent } = context;
+  const { environment, scope, signal, userAgent } = context;
   const options = {
     signal,
     userAgent,
@@ -148,9 +191,11 @@ function sourcesOf(context: Context): RepositorySource[] {
       context.report({ kind: "retry", name: "catalog", failure, delayMs });
     },
   };
-  const mirrors = environment.mirrors.map((mirror) => {
+  const sourceAt = (mirror: string): RepositorySource => {
     const place = mirrorPlace(mirror);
     return place.kind === "http" ? webSource(place.url, options) : folderSource(place.folder);
-  });
-  return [...mirrors, webSource(publicRepository, options)];
+  };
+  // The mirrors have banger's own catalog.
+  if (scope?.place !== undefined) return [sourceAt(scope.place)];
+  return [...environment.mirrors.map(sourceAt), webSource(publicRepository, options)];
 }

@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { CatalogName } from "../core/kernel-name.ts";
 import {
   type CatalogRecord,
   maxCatalogRecordBytes,
@@ -9,9 +10,14 @@ import { makeFolder, readText, removeTemporaryFiles, replaceFile } from "../io/f
 import { FileLock, holderLabel, type LockOptions } from "../io/lock.ts";
 import { checkInnerFolder, openFolder } from "./state-folder.ts";
 
+/** Where a host keeps what it knows of signed catalogs. */
+export function catalogsFolder(stateDir: string): string {
+  return path.join(stateDir, "catalogs");
+}
+
 /** The file in which a host keeps the signed repository of a catalog. */
-export function catalogRecordFile(stateDir: string, name: string): string {
-  return path.join(stateDir, "catalogs", `${name}.json`);
+export function catalogRecordFile(stateDir: string, name: CatalogName): string {
+  return path.join(catalogsFolder(stateDir), `${name}.json`);
 }
 
 /**
@@ -22,7 +28,7 @@ export function catalogRecordFile(stateDir: string, name: string): string {
  */
 export function readCatalogRecord(
   { stateDir }: Environment,
-  name: string,
+  name: CatalogName,
 ): CatalogRecord | undefined {
   const file = catalogRecordFile(stateDir, name);
   const text = readText(file, maxCatalogRecordBytes);
@@ -32,7 +38,7 @@ export function readCatalogRecord(
 /** Keeps a repository in the place of the one before, durably. Only under the lock. @throws {BangerError} `io`, `no-space` */
 export function putCatalogRecord(
   { stateDir }: Environment,
-  name: string,
+  name: CatalogName,
   record: CatalogRecord,
 ): void {
   replaceFile(catalogRecordFile(stateDir, name), `${JSON.stringify(record)}\n`);
@@ -50,7 +56,7 @@ export async function withCatalogLock<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const stateDir = openFolder(environment.stateDir, "write", environment) ?? environment.stateDir;
-  const folder = path.join(stateDir, "catalogs");
+  const folder = catalogsFolder(stateDir);
   checkInnerFolder(folder, "write", environment);
   makeFolder(folder);
   const holder = holderLabel("updating the catalog");

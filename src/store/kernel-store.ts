@@ -1,7 +1,13 @@
 import path from "node:path";
 import { isArch, type Arch } from "../core/arch.ts";
 import { BangerError } from "../core/errors.ts";
-import { isKernelName, type KernelName } from "../core/kernel-name.ts";
+import {
+  type CatalogName,
+  isCatalogName,
+  isKernelName,
+  type KernelName,
+  qualifiedName,
+} from "../core/kernel-name.ts";
 import {
   manifestFileName,
   manifestMatches,
@@ -10,7 +16,7 @@ import {
 } from "../core/manifest.ts";
 import type { Reference } from "../core/reference.ts";
 import type { Environment } from "../io/environment.ts";
-import { linkTarget, listNames, lookAt, readText } from "../io/files.ts";
+import { linkTarget, listNames, lookAt, makeFolder, readText } from "../io/files.ts";
 import { isTreeName, KernelsLayout, slotOf } from "./layout.ts";
 import { checkInnerFolder, openFolder, type Access } from "./state-folder.ts";
 
@@ -19,6 +25,8 @@ const maxManifestBytes = 128 * 2 ** 20;
 /** A kernel that a name leads to. */
 export interface InstalledKernel {
   readonly name: KernelName;
+  /** Its name as a reference has it, with the catalog's before it unless that is banger's own. */
+  readonly label: string;
   readonly arch: Arch;
   /** Its folder name in the kernels folder. */
   readonly slot: string;
@@ -34,6 +42,8 @@ export interface InstalledKernel {
 /** A slot whose kernel cannot be read. */
 export interface DamagedKernel {
   readonly name: KernelName;
+  /** As {@link InstalledKernel.label}. */
+  readonly label: string;
   readonly arch: Arch;
   readonly slot: string;
   readonly tree: string | undefined;
@@ -44,25 +54,58 @@ export interface DamagedKernel {
 export class KernelStore {
   readonly layout: KernelsLayout;
   readonly hostArch: Arch;
+  /** Whose kernels are in it; undefined for banger's own catalog and for imports. */
+  readonly catalog: CatalogName | undefined;
 
-  private constructor(layout: KernelsLayout, hostArch: Arch) {
+  private constructor(layout: KernelsLayout, hostArch: Arch, catalog: CatalogName | undefined) {
     this.layout = layout;
     this.hostArch = hostArch;
+    this.catalog = catalog;
   }
 
   /**
-   * Opens the kernels folder; one that does not exist is made for `write` and empty for `read`.
+   * Opens the kernels folder, or within it that of a catalog; one that does not exist is made for
+   * `write` and empty for `read`.
    *
+   * @param catalog undefined for banger's own.
    * @throws {BangerError} `bad-state`, when it is not safe to use; `io`.
    */
-  static open(environment: Environment, access: Access): KernelStore {
+  static open(environment: Environment, access: Access, catalog?: CatalogName): KernelStore {
     if (environment.kernelsDir === path.join(environment.stateDir, "kernels")) {
       openFolder(environment.stateDir, access, environment);
     }
     const root = openFolder(environment.kernelsDir, access, environment);
-    const layout = new KernelsLayout(root ?? environment.kernelsDir);
+    const all = new KernelsLayout(root ?? environment.kernelsDir);
+    const layout = catalog === undefined ? all : new KernelsLayout(all.link(catalog));
+    if (catalog !== undefined) {
+      checkInnerFolder(layout.root, access, environment);
+      if (access === "write") makeFolder(layout.root);
+    }
     for (const folder of layout.inner) checkInnerFolder(folder, access, environment);
-    return new KernelStore(layout, environment.hostArch);
+    return new KernelStore(layout, environment.hostArch, catalog);
+  }
+
+  /** The catalogs that have kernels in a folder of their own in this one, by name. @throws {BangerError} `io` */
+  catalogs(): CatalogName[] {
+    return listNames(this.layout.root)
+      .filter((name) => isCatalogName(name))
+      .filter((name) => this.#isCatalogFolder(name))
+      .filter((name) => listNames(this.layout.link(name)).some((slot) => !slot.startsWith(".")));
+  }
+
+  /** Not just any folder: one that has what a store has, or nothing yet. */
+  #isCatalogFolder(name: string): boolean {
+    if (this.catalog !== undefined || !isCatalogName(name)) return false;
+    const folder = this.layout.link(name);
+    if (lookAt(folder)?.isDirectory() !== true) return false;
+    const { lock, inner } = new KernelsLayout(folder);
+    const isOurs = [lock, ...inner].some((item) => lookAt(item) !== undefined);
+    return isOurs || listNames(folder).length === 0;
+  }
+
+  /** A name as references have it. */
+  labelOf(name: KernelName): string {
+    return qualifiedName(this.catalog, name);
   }
 
   slotOf(name: KernelName, arch: Arch): string {
@@ -74,7 +117,7 @@ export class KernelStore {
     const kernels: (InstalledKernel | DamagedKernel)[] = [];
     for (const slot of listNames(this.layout.root)) {
       const parsed = this.#parseSlot(slot);
-      if (parsed === undefined) continue;
+      if (parsed === undefined || this.#isCatalogFolder(slot)) continue;
       const kernel = this.#read(parsed.name, parsed.arch, slot, this.layout.link(slot));
       if (kernel !== undefined) kernels.push(kernel);
     }
@@ -103,7 +146,7 @@ export class KernelStore {
   changed(name: KernelName, arch: Arch): InstalledKernel {
     const kernel = this.current(name, arch);
     if (kernel === undefined)
-      throw new BangerError("failed", `${name} vanished while it was changed`);
+      throw new BangerError("failed", `${this.labelOf(name)} vanished while it was changed`);
     if ("damage" in kernel) throw kernel.damage;
     return kernel;
   }
@@ -128,9 +171,10 @@ export class KernelStore {
    */
   find(reference: Reference): InstalledKernel {
     const { name, arch, build } = reference;
+    const label = this.labelOf(name);
     const current = this.current(name, arch);
     if (current === undefined) {
-      throw new BangerError("not-found", `${name} (${arch}) is not installed`);
+      throw new BangerError("not-found", `${label} (${arch}) is not installed`);
     }
     const candidates = [current, ...(build === undefined ? [] : this.#kept(name, arch))];
     const match = candidates.find(
@@ -140,7 +184,7 @@ export class KernelStore {
       const has = "manifest" in current ? current.manifest.kernel_version : "damaged";
       throw new BangerError(
         "not-found",
-        `this build of ${name} (${arch}) is not installed: ${has} is`,
+        `this build of ${label} (${arch}) is not installed: ${has} is`,
       );
     }
     if ("damage" in match) throw match.damage;
@@ -200,7 +244,7 @@ export class KernelStore {
     const damage = new BangerError("bad-state", `${link} is not a link that banger made`, {
       hint: "move it away, then pull or import the kernel again",
     });
-    return { name, arch, slot, tree: undefined, damage };
+    return { name, label: this.labelOf(name), arch, slot, tree: undefined, damage };
   }
 
   #readTree(
@@ -209,6 +253,7 @@ export class KernelStore {
     slot: string,
     tree: string,
   ): InstalledKernel | DamagedKernel {
+    const label = this.labelOf(name);
     const treeDirectory = this.layout.tree(tree);
     const file = path.join(treeDirectory, manifestFileName);
     try {
@@ -222,14 +267,18 @@ export class KernelStore {
       }
       const isCurrent = this.#treeOf(this.layout.link(slot)) === tree;
       const directory = isCurrent ? this.layout.link(slot) : treeDirectory;
-      return { name, arch, slot, tree, directory, treeDirectory, manifest };
+      return { name, label, arch, slot, tree, directory, treeDirectory, manifest };
     } catch (error) {
       if (!(error instanceof BangerError)) throw error;
-      const damage = new BangerError(error.code, `${name} (${arch}) is damaged: ${error.message}`, {
-        hint: error.hint ?? `pull or import it again: banger kernel pull ${name}:${arch}`,
-        cause: error,
-      });
-      return { name, arch, slot, tree, damage };
+      const damage = new BangerError(
+        error.code,
+        `${label} (${arch}) is damaged: ${error.message}`,
+        {
+          hint: error.hint ?? `pull or import it again: banger kernel pull ${label}:${arch}`,
+          cause: error,
+        },
+      );
+      return { name, label, arch, slot, tree, damage };
     }
   }
 }

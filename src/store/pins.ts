@@ -1,7 +1,8 @@
 import path from "node:path";
 import type { Arch } from "../core/arch.ts";
-import { parseImagePin, type ImagePin } from "../core/image-record.ts";
-import type { ImageName, KernelName } from "../core/kernel-name.ts";
+import { BangerError } from "../core/errors.ts";
+import { parseImagePin, parseImageRecord, type ImagePin } from "../core/image-record.ts";
+import type { CatalogName, ImageName, KernelName } from "../core/kernel-name.ts";
 import {
   listNames,
   makeFolder,
@@ -14,6 +15,7 @@ import { Sha256Hash } from "../io/hash.ts";
 import { imageFile, type KernelsLayout } from "./layout.ts";
 
 const maxPinBytes = 64 * 1024;
+const maxRecordBytes = 1 << 20;
 
 /**
  * What the images of all state folders that share a kernels folder need of it. Only to be changed
@@ -63,18 +65,33 @@ export class Pins {
     syncFolder(this.#layout.pins);
   }
 
-  /** Removes pins of a state folder whose image is not there: a registration that was cut short. */
-  sweep(stateDir: string): void {
+  /**
+   * Removes pins of a state folder whose image is not there, or has a kernel of another catalog: a
+   * registration that was cut short.
+   *
+   * @param catalog whose kernels these are; undefined for banger's own.
+   */
+  sweep(stateDir: string, catalog: CatalogName | undefined): void {
     for (const pin of this.list()) {
       if (pin.state_dir !== stateDir) continue;
-      if (readText(imageFile(stateDir, pin.image), maxPinBytes) === undefined) {
-        this.remove(stateDir, pin.image);
-      }
+      const file = imageFile(stateDir, pin.image);
+      const text = readText(file, maxRecordBytes);
+      if (text === undefined || isOfOther(text, file, catalog)) this.remove(stateDir, pin.image);
     }
   }
 
   #file(stateDir: string, image: ImageName): string {
     const folder = new Sha256Hash().update(stateDir).digest().slice(0, 16);
     return path.join(this.#layout.pins, `${folder}-${image}.json`);
+  }
+}
+
+/** A record that cannot be read may well need its kernel. */
+function isOfOther(text: string, file: string, catalog: CatalogName | undefined): boolean {
+  try {
+    return parseImageRecord(text, file).kernel.catalog !== catalog;
+  } catch (error) {
+    if (error instanceof BangerError) return false;
+    throw error;
   }
 }

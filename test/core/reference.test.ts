@@ -53,7 +53,12 @@ describe("parseReference", () => {
     [".lock", "is not a kernel name"],
     ["..", "is not a kernel name"],
     ["a..b", "is not a kernel name"],
-    ["a/b", "is not a kernel name"],
+    ["A/b", "is not the name of a catalog"],
+    ["a.b/c", "is not the name of a catalog"],
+    ["/a", "is not the name of a catalog"],
+    ["a/", "is not a kernel name"],
+    ["a/b/c", "is not a kernel name"],
+    ["a/../b", "is not a kernel name"],
     ["a b", "is not a kernel name"],
     ["a\n", "is not a kernel name"],
     ["__proto__", "is not a kernel name"],
@@ -75,6 +80,15 @@ describe("parseReference", () => {
     expect(error.code).toBe("usage");
     expect(error.message).toContain(words);
     expect(error.hint).toBeString();
+  });
+
+  test("takes a catalog before a slash, and banger's own is the one that is meant without", () => {
+    expect(parseReference("acme/a-1:arm64", "x86_64")).toMatchObject({
+      catalog: "acme",
+      name: "a-1",
+      arch: "arm64",
+    });
+    expect(parseReference("banger/a-1", "x86_64")).toEqual(parseReference("a-1", "x86_64"));
   });
 
   test("throws nothing but usage errors, and what it takes has a safe name", () => {

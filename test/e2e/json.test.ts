@@ -181,7 +181,7 @@ describe("with --json", () => {
     check("kernel gc", await run("kernel", "gc"));
   });
 
-  test("catalog update, status and show print their documents", async () => {
+  test("the commands of catalog print their documents", async () => {
     const text = readFileSync(sandbox.catalog, "utf8").replace(/"serial": \d+/, '"serial": 99999');
     const repository = new SignedRepository(join(sandbox.folder, "repository"), text);
     const executable = rootedExecutable(sandbox.folder, repository.root);
@@ -192,6 +192,10 @@ describe("with --json", () => {
     check("catalog update", await catalog("update", "--from", repository.folder));
     check("catalog status", await catalog("status"));
     check("catalog show", await catalog("show"));
+    const root = machine.write("root.json", repository.root);
+    check("catalog add", await catalog("add", "acme", repository.folder, "--root", root));
+    check("catalog list", await catalog("list"));
+    check("catalog rm", await catalog("rm", "acme", "--yes"));
   }, 120_000);
 
   test("doctor and completion print their documents", async () => {

@@ -122,7 +122,7 @@ beforeAll(() => {
 afterAll(() => {
   first[Symbol.dispose]();
   second[Symbol.dispose]();
-});
+}, limitMs);
 
 describe("a small kernel", () => {
   test(

@@ -35,6 +35,7 @@ export function testContext(
   return {
     reports,
     environment,
+    scope: undefined,
     embedded: { catalog: noCatalog, root: undefined },
     catalog: () => Promise.reject(new Error("no catalog is needed here")),
     signal: changes.signal ?? new AbortController().signal,

@@ -1,6 +1,9 @@
 import type { Command } from "commander";
 import { escapeControls } from "../../core/escape.ts";
+import { parseCatalogName } from "../../core/kernel-name.ts";
+import { defaultCatalog } from "../../core/reference.ts";
 import type { CatalogStanding } from "../../ops/catalog-standing.ts";
+import type { Context } from "../../ops/context.ts";
 import { type App, pathOf, type Run, type Shown } from "../app.ts";
 
 interface UpdateOptions {
@@ -16,13 +19,14 @@ export function addCatalog(catalog: Command, run: Run): void {
     .description(
       "Fetch the signed catalog and verify it. The one that is here stays in use until that is done.",
     )
+    .argument("[name]", "a catalog that was added; without it, banger's own")
     .option("--from <folder>", "take it from a folder that has metadata/ and targets/")
     .option("--accept-expired", "with --from: take it although its time is over")
     .action(
-      run(async (app, _names, options: UpdateOptions) => {
+      run(async (app, names, options: UpdateOptions) => {
         const { updateCatalog } = await import("../../ops/update-catalog.ts");
         const { from, acceptExpired } = options;
-        const updated = await updateCatalog(app.context, {
+        const updated = await updateCatalog(await namedScope(app, names), {
           from: from === undefined ? undefined : pathOf(from, "--from"),
           acceptExpired: acceptExpired === true,
         });
@@ -31,7 +35,9 @@ export function addCatalog(catalog: Command, run: Run): void {
         const text =
           outcome === "current"
             ? `catalog ${serial} is the newest there is`
-            : `catalog ${serialBefore} is replaced by ${serial}, with ${entries.length} kernels`;
+            : serialBefore === 0
+              ? `catalog ${serial} is here, with ${entries.length} kernels`
+              : `catalog ${serialBefore} is replaced by ${serial}, with ${entries.length} kernels`;
         return {
           json: { outcome, source, serial_before: serialBefore, ...documentOf(standing) },
           text,
@@ -45,26 +51,36 @@ export function addCatalog(catalog: Command, run: Run): void {
     .description(
       "Tell which catalog is in use, where it came from, how old it is, and until when its signatures are good.",
     )
-    .action(run(async (app) => shown(app, false)));
+    .argument("[name]", "a catalog that was added; without it, banger's own")
+    .action(run(async (app, names) => shown(app, names, false)));
 
   catalog
     .command("show")
     .summary("the same, with the keys that signed it")
     .description("Tell what `catalog status` does, and which keys may sign and have signed it.")
-    .action(run(async (app) => shown(app, true)));
+    .argument("[name]", "a catalog that was added; without it, banger's own")
+    .action(run(async (app, names) => shown(app, names, true)));
 }
 
-async function shown(app: App, withKeys: boolean): Promise<Shown> {
+/** The world as the catalog that is named shows it. */
+async function namedScope(app: App, [name]: readonly string[]): Promise<Context> {
+  if (name === undefined || name === defaultCatalog) return app.context;
+  const { scopeTo } = await import("../../ops/catalog-scope.ts");
+  return scopeTo(app.context, parseCatalogName(name));
+}
+
+async function shown(app: App, names: readonly string[], withKeys: boolean): Promise<Shown> {
   const { catalogStanding } = await import("../../ops/catalog-standing.ts");
-  const { environment, embedded } = app.context;
-  const standing = await catalogStanding(environment, embedded);
+  const context = await namedScope(app, names);
+  const { environment } = context;
+  const standing = await catalogStanding(context);
   const { catalog, from, kept, fault } = standing;
   const rows: (readonly [string, string])[] = [
     ["serial", String(catalog.serial)],
     ["updated", catalog.updated],
     ["kernels", String(catalog.entries.length)],
     ["from", origins[from](standing, environment.catalogFile)],
-    ["updates", updatesOf(standing, embedded.root)],
+    ["updates", updatesOf(standing, context)],
   ];
   for (const role of kept?.roles ?? []) {
     const signed = role.keys.filter((key) => key.signed).length;
@@ -88,11 +104,13 @@ const origins: Readonly<
 > = {
   embedded: () => "this banger",
   updated: ({ kept }) => kept?.record.source ?? "",
+  nothing: () => "nowhere: nothing good is kept",
   file: (_standing, file) => `${file ?? ""} (BANGER_CATALOG)`,
 };
 
-function updatesOf({ kept }: CatalogStanding, root: string | undefined): string {
-  if (root === undefined) return "none: this banger was built without a root of trust";
+function updatesOf({ kept }: CatalogStanding, { embedded, scope }: Context): string {
+  if (embedded.root === undefined && scope !== undefined) return "none: this catalog was removed";
+  if (embedded.root === undefined) return "none: this banger was built without a root of trust";
   return kept === undefined ? "never" : `last verified ${kept.record.checked_at}`;
 }
 

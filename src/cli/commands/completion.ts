@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { BangerError } from "../../core/errors.ts";
+import { qualifiedName } from "../../core/kernel-name.ts";
 import type { Context } from "../../ops/context.ts";
 import type { Run } from "../app.ts";
 
@@ -39,17 +40,25 @@ export async function complete(
   const { default: root } = await import("@bomb.sh/tab");
   const { default: teach } = await import("@bomb.sh/tab/commander");
   const { ImageStore } = await import("../../store/images.ts");
+  const { allScopes } = await import("../../ops/catalog-scope.ts");
   const { KernelStore } = await import("../../store/kernel-store.ts");
   const { environment } = context;
   // The library adds commands of its own: not under a name that banger has, and not to be offered.
   teach(program, { completionCommandName: "completion-script" });
   root.commands.delete("completion-script");
-  const { entries } = await context.catalog();
-  const available = (): string[] => entries.map((entry) => entry.name);
+  const scopes = allScopes(context);
+  const catalogs = await Promise.all(scopes.map((scope) => scope.catalog()));
+  const available = (): string[] =>
+    scopes.flatMap(({ scope }, index) =>
+      (catalogs[index]?.entries ?? []).map((entry) => qualifiedName(scope?.name, entry.name)),
+    );
   const installed = (): string[] =>
-    KernelStore.open(environment, "read")
-      .list()
-      .map((kernel) => kernel.name);
+    scopes.flatMap(({ scope }) =>
+      KernelStore.open(environment, "read", scope?.name)
+        .list()
+        .map((kernel) => kernel.label),
+    );
+  const added = (): string[] => scopes.flatMap(({ scope }) => scope?.name ?? []);
   const images = (): string[] =>
     ImageStore.open(environment, "read")
       .list()
@@ -62,7 +71,9 @@ export async function complete(
           ? installed
           : path.startsWith("image ")
             ? images
-            : undefined;
+            : path.startsWith("catalog ") && path !== "catalog add"
+              ? added
+              : undefined;
     for (const [word, argument] of command.arguments) {
       if (names === undefined || !nameArguments.has(word)) continue;
       argument.handler = (offer) => {

@@ -3,7 +3,7 @@ import { escapeControls } from "../../core/escape.ts";
 import { parseImageName } from "../../core/kernel-name.ts";
 import type { Run } from "../app.ts";
 import { memoryOf, timeoutOf, vmmOf, vmmWords } from "../boot-flags.ts";
-import { openStores } from "./image.ts";
+import { openImages } from "./image.ts";
 
 interface Options {
   readonly vmm: string;
@@ -28,9 +28,9 @@ export function addImageBoot(image: Command, run: Run): void {
         const { showImage } = await import("../../ops/image-inspect.ts");
         const { bootImage } = await import("../../ops/boot-image.ts");
         const name = parseImageName(text);
-        const { kernels, images } = await openStores(app, "read");
+        const images = await openImages(app, "read");
         const report = await bootImage(app.context, {
-          image: showImage(kernels, images, name),
+          image: showImage(app.context, images, name),
           vmm: vmmOf(options.vmm),
           memoryMib: memoryOf(options.mem),
           timeoutS: timeoutOf(options.timeout),

@@ -1,13 +1,14 @@
 import type { Command } from "commander";
 import { BangerError } from "../../core/errors.ts";
-import { parseImageName } from "../../core/kernel-name.ts";
+import type { ImageRecord } from "../../core/image-record.ts";
+import { parseImageName, qualifiedName } from "../../core/kernel-name.ts";
+import { defaultCatalog } from "../../core/reference.ts";
 import { pathOf, referenceOf, wholeNumber, type App, type Run } from "../app.ts";
 import { confirm } from "../confirm.ts";
 import { forEachName } from "../each.ts";
 import { renderFields, renderTable } from "../table.ts";
 import type { ConfigInput, InspectedImage } from "../../ops/image-inspect.ts";
 import type { ImageStore } from "../../store/images.ts";
-import type { KernelStore } from "../../store/kernel-store.ts";
 import type { Access } from "../../store/state-folder.ts";
 
 interface RegisterOptions {
@@ -52,8 +53,11 @@ export function addImage(image: Command, run: Run): void {
         const { registerImage } = await import("../../ops/image-register.ts");
         const name = parseImageName(options.name);
         const reference = referenceOf(app, options.kernelRef, options.arch);
-        const { kernels, images } = await openStores(app, "write");
-        const result = await registerImage(app.context, kernels, images, {
+        const { openStore } = await import("../../ops/context.ts");
+        const { scopeTo } = await import("../../ops/catalog-scope.ts");
+        const images = await openImages(app, "write");
+        const context = scopeTo(app.context, reference.catalog);
+        const result = await registerImage(context, await openStore(context, "write"), images, {
           name,
           rootfs: pathOf(options.rootfs, "--rootfs"),
           kernel: reference,
@@ -65,7 +69,7 @@ export function addImage(image: Command, run: Run): void {
         const { kernel, record, outcome } = result;
         const verb = outcome === "current" ? "is registered already" : `is ${outcome}`;
         app.output.note(
-          `${name} ${verb}: ${record.rootfs} (${record.file_system}) with ${kernel.name}, Linux ${kernel.manifest.kernel_version}`,
+          `${name} ${verb}: ${record.rootfs} (${record.file_system}) with ${kernel.label}, Linux ${kernel.manifest.kernel_version}`,
         );
         return {
           json: { outcome, ...imageDocument({ record, kernel, problem: undefined }) },
@@ -81,8 +85,7 @@ export function addImage(image: Command, run: Run): void {
     .action(
       run(async (app) => {
         const { listImages } = await import("../../ops/image-inspect.ts");
-        const { kernels, images } = await openStores(app, "read");
-        const listed = listImages(kernels, images);
+        const listed = listImages(app.context, await openImages(app, "read"));
         if (listed.length === 0) app.output.note("no images are registered");
         return {
           json: { images: listed.map(imageDocument) },
@@ -99,8 +102,8 @@ export function addImage(image: Command, run: Run): void {
     .action(
       run(async (app, names) => {
         const { showImage } = await import("../../ops/image-inspect.ts");
-        const { kernels, images } = await openStores(app, "read");
-        const shown = showImage(kernels, images, parseImageName(names[0] ?? ""));
+        const images = await openImages(app, "read");
+        const shown = showImage(app.context, images, parseImageName(names[0] ?? ""));
         return { json: imageDocument(shown), text: showText(app, shown) };
       }),
     );
@@ -115,10 +118,10 @@ export function addImage(image: Command, run: Run): void {
       run(async (app, names, options: { readonly yes?: true }) => {
         const { removeImage } = await import("../../ops/image-inspect.ts");
         for (const name of names) parseImageName(name);
-        const { kernels, images } = await openStores(app, "write");
+        const images = await openImages(app, "write");
         await confirm(app, `Forget ${names.join(", ")}?`, options.yes === true);
         return forEachName(app, "removed", names, async (name) => {
-          const record = await removeImage(app.context, kernels, images, parseImageName(name));
+          const record = await removeImage(app.context, images, parseImageName(name));
           const rootfs = record?.rootfs ?? null;
           app.output.note(`${name} is forgotten; ${rootfs ?? "its root filesystem"} stays`);
           return { json: { name, rootfs }, text: "" };
@@ -141,22 +144,17 @@ export function addImage(image: Command, run: Run): void {
       run(async (app, names, options: ConfigOptions) => {
         const { configureImage } = await import("../../ops/image-inspect.ts");
         const input = configInput(options);
-        const { kernels, images } = await openStores(app, "read");
-        const config = configureImage(kernels, images, parseImageName(names[0] ?? ""), input);
+        const images = await openImages(app, "read");
+        const config = configureImage(app.context, images, parseImageName(names[0] ?? ""), input);
         return { json: config, text: JSON.stringify(config, undefined, 2) };
       }),
     );
 }
 
-/** The stores that an image is joined from. @throws {BangerError} `bad-state`, `io` */
-export async function openStores(
-  app: App,
-  access: Access,
-): Promise<{ kernels: KernelStore; images: ImageStore }> {
-  const { openStore } = await import("../../ops/context.ts");
+/** The records of images. @throws {BangerError} `bad-state`, `io` */
+export async function openImages(app: App, access: Access): Promise<ImageStore> {
   const { ImageStore } = await import("../../store/images.ts");
-  const images = ImageStore.open(app.context.environment, access);
-  return { images, kernels: await openStore(app.context, access) };
+  return ImageStore.open(app.context.environment, access);
 }
 
 function configInput(options: ConfigOptions): ConfigInput {
@@ -191,6 +189,8 @@ function imageDocument(image: InspectedImage): Readonly<Record<string, unknown>>
     registered_at: record.registered_at,
     kernel: {
       ...record.kernel,
+      catalog: record.kernel.catalog ?? defaultCatalog,
+      name: labelOf(record),
       kernel_version: kernel?.manifest.kernel_version ?? null,
       path:
         kernel === undefined
@@ -201,6 +201,10 @@ function imageDocument(image: InspectedImage): Readonly<Record<string, unknown>>
     },
     problem: problem?.message ?? null,
   };
+}
+
+function labelOf({ kernel }: ImageRecord): string {
+  return qualifiedName(kernel.catalog, kernel.name);
 }
 
 function listText(app: App, listed: readonly InspectedImage[]): string {
@@ -215,7 +219,7 @@ function listText(app: App, listed: readonly InspectedImage[]): string {
     ],
     listed.map(({ record, kernel, problem }) => [
       record.name,
-      `${record.kernel.name}:${record.kernel.arch}${record.kernel.pinned ? " (pinned)" : ""}`,
+      `${labelOf(record)}:${record.kernel.arch}${record.kernel.pinned ? " (pinned)" : ""}`,
       kernel?.manifest.kernel_version ?? "?",
       problem === undefined ? "ok" : kernel === undefined ? "no kernel" : "no rootfs",
       record.rootfs,
@@ -228,7 +232,7 @@ function showText(app: App, { record, kernel, problem }: InspectedImage): string
   return renderFields(app.output, [
     ["name", record.name],
     ["rootfs", `${record.rootfs} (${record.file_system}${record.read_only ? ", read-only" : ""})`],
-    ["kernel", `${record.kernel.name}:${record.kernel.arch}, ${follows}`],
+    ["kernel", `${labelOf(record)}:${record.kernel.arch}, ${follows}`],
     ["version", kernel?.manifest.kernel_version ?? "?"],
     ["boot args", record.boot_args ?? "the default of the architecture"],
     ["registered", record.registered_at],

@@ -34,6 +34,7 @@ export function addKernelList(kernel: Command, run: Run): void {
     .action(
       run(async (app, _names, options: Options) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { allScopes } = await import("../../ops/catalog-scope.ts");
         const { listAvailable, listInstalled } = await import("../../ops/list.ts");
         const needs = await tagsOf(options.needs, "--needs");
         if (needs.length > 0 && options.available !== true) {
@@ -41,20 +42,30 @@ export function addKernelList(kernel: Command, run: Run): void {
             hint: "to look into installed kernels: banger kernel check NAME --needs …",
           });
         }
-        const store = await openStore(app.context, "read");
+        const scopes = allScopes(app.context);
         if (options.available !== true) {
-          const kernels = await listInstalled(app.context, store);
+          const kernels: ListedKernel[] = [];
+          for (const scope of scopes) {
+            kernels.push(...(await listInstalled(scope, await openStore(scope, "read"))));
+          }
           return {
             json: { kernels: kernels.map(listedDocument) },
             text: installedText(app.output, kernels),
           };
         }
         const filter: ListFilter = { allArch: options.allArch === true, needs };
-        const entries = await listAvailable(app.context, store, filter);
+        const entries: ListedEntry[] = [];
+        for (const scope of scopes) {
+          entries.push(...(await listAvailable(scope, await openStore(scope, "read"), filter)));
+        }
         const { serial, updated } = await app.context.catalog();
         const json = {
           catalog: { serial, updated },
-          entries: entries.map(({ entry, standing }) => ({ ...entry, standing: standing ?? null })),
+          entries: entries.map(({ label, entry, standing }) => ({
+            ...entry,
+            name: label,
+            standing: standing ?? null,
+          })),
         };
         return { json, text: availableText(app.output, entries, filter) };
       }),
@@ -69,8 +80,12 @@ export function addKernelList(kernel: Command, run: Run): void {
     .action(
       run(async (app) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { allScopes } = await import("../../ops/catalog-scope.ts");
         const { listOutdated } = await import("../../ops/list.ts");
-        const kernels = await listOutdated(app.context, await openStore(app.context, "read"));
+        const kernels: ListedKernel[] = [];
+        for (const scope of allScopes(app.context)) {
+          kernels.push(...(await listOutdated(scope, await openStore(scope, "read"))));
+        }
         const exitCode = kernels.length > 0 ? 7 : 0;
         const json = { kernels: kernels.map(listedDocument) };
         if (exitCode === 0) app.output.note("all kernels are up to date");
@@ -100,7 +115,7 @@ function installedText(output: Output, kernels: readonly ListedKernel[]): string
     kernels.map(({ kernel, standing }) => {
       const known = "damage" in kernel ? undefined : kernel;
       return [
-        kernel.name,
+        kernel.label,
         kernel.arch,
         known?.manifest.kernel_version ?? "?",
         known === undefined ? "?" : formatBytes(sizeOf(known)),
@@ -127,8 +142,8 @@ function availableText(
   return renderTable(
     output,
     [...columns, { heading: "DESCRIPTION", flexible: true }],
-    entries.map(({ entry, standing }) => [
-      entry.name,
+    entries.map(({ label, entry, standing }) => [
+      label,
       entry.arch,
       entry.kernel_version,
       formatBytes(entry.size_bytes),
@@ -145,7 +160,7 @@ function outdatedText(output: Output, kernels: readonly ListedKernel[]): string 
     output,
     columns,
     kernels.map(({ kernel, entry }) => [
-      kernel.name,
+      kernel.label,
       kernel.arch,
       "damage" in kernel ? "?" : kernel.manifest.kernel_version,
       entry?.kernel_version ?? "?",

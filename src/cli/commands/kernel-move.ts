@@ -23,21 +23,20 @@ export function addKernelMove(kernel: Command, run: Run): void {
     .action(
       run(async (app, names, options: ExportOptions) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { scopeTo } = await import("../../ops/catalog-scope.ts");
         const { exportKernel } = await import("../../ops/export.ts");
         const { findKernel } = await import("../../ops/find-kernel.ts");
         const [name = "", destination = ""] = names;
-        const store = await openStore(app.context, "read");
-        const installed = await findKernel(
-          app.context,
-          store,
-          referenceOf(app, name, options.arch),
-        );
+        const reference = referenceOf(app, name, options.arch);
+        const context = scopeTo(app.context, reference.catalog);
+        const store = await openStore(context, "read");
+        const installed = await findKernel(context, store, reference);
         const path = exportKernel(
           installed,
           pathOf(destination, "the destination"),
           options.vmlinux === true,
         );
-        return { json: { name: installed.name, arch: installed.arch, path }, text: path };
+        return { json: { name: installed.label, arch: installed.arch, path }, text: path };
       }),
     );
 
@@ -52,13 +51,15 @@ export function addKernelMove(kernel: Command, run: Run): void {
     .action(
       run(async (app, names, options: ArchOption) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { scopeTo } = await import("../../ops/catalog-scope.ts");
         const { rollback } = await import("../../ops/rollback.ts");
         const reference = referenceOf(app, names[0] ?? "", options.arch);
-        const store = await openStore(app.context, "write");
-        const { from, to } = await rollback(app.context, store, reference);
+        const context = scopeTo(app.context, reference.catalog);
+        const store = await openStore(context, "write");
+        const { from, to } = await rollback(context, store, reference);
         const kernelNow = kernelDocument(to);
         app.output.note(
-          `${to.name} (${to.arch}) is Linux ${to.manifest.kernel_version} again, was ${from?.manifest.kernel_version ?? "damaged"}`,
+          `${to.label} (${to.arch}) is Linux ${to.manifest.kernel_version} again, was ${from?.manifest.kernel_version ?? "damaged"}`,
         );
         return { json: { ...kernelNow, before: from?.manifest.kernel_version ?? null }, text: "" };
       }),

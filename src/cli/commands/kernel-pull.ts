@@ -32,15 +32,17 @@ export function addKernelPull(kernel: Command, run: Run): void {
     .action(
       run(async (app, names, options: Options) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { scopeTo } = await import("../../ops/catalog-scope.ts");
         const { pull } = await import("../../ops/pull.ts");
         const wanted = names.length > 0 ? names : [await offerRecommended(app)];
         const references = wanted.map((name) => referenceOf(app, name, options.arch));
-        const store = await openStore(app.context, "write");
         return forEachName(app, "results", wanted, async (name) => {
           const reference = references[wanted.indexOf(name)];
           if (reference === undefined) throw new Error("each name has its reference");
           try {
-            const result = await pull(app.context, store, reference, {
+            const context = scopeTo(app.context, reference.catalog);
+            const store = await openStore(context, "write");
+            const result = await pull(context, store, reference, {
               force: options.force === true,
               wait: options.wait,
             });
@@ -77,14 +79,14 @@ async function offerRecommended(app: App): Promise<string> {
 }
 
 function summaryOf({ outcome, kernel }: PullResult): string {
-  const what = `${kernel.name} (Linux ${kernel.manifest.kernel_version}, ${kernel.arch})`;
+  const what = `${kernel.label} (Linux ${kernel.manifest.kernel_version}, ${kernel.arch})`;
   switch (outcome) {
     case "current":
       return `${what} is installed and up to date`;
     case "installed":
       return `${what} is installed in ${kernel.directory}`;
     case "updated":
-      return `${what} is installed; the build before it is kept: banger kernel rollback ${kernel.name}`;
+      return `${what} is installed; the build before it is kept: banger kernel rollback ${kernel.label}`;
     case "repaired":
       return `${what} is installed again`;
   }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { formatBytes } from "../../core/sizes.ts";
+import type { Garbage } from "../../ops/collect-garbage.ts";
 import { referenceOf, type Run } from "../app.ts";
 import { confirm } from "../confirm.ts";
 import { forEachName } from "../each.ts";
@@ -32,14 +33,16 @@ export function addKernelRemove(kernel: Command, run: Run): void {
     .action(
       run(async (app, names, options: RemoveOptions) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { scopeTo } = await import("../../ops/catalog-scope.ts");
         const { removeKernel } = await import("../../ops/remove.ts");
         const references = names.map((name) => referenceOf(app, name, options.arch));
-        const store = await openStore(app.context, "write");
         await confirm(app, `Remove ${names.join(", ")}?`, options.yes === true);
         return forEachName(app, "removed", names, async (name) => {
           const reference = references[names.indexOf(name)];
           if (reference === undefined) throw new Error("each name has its reference");
-          const result = await removeKernel(app.context, store, reference, options.force === true);
+          const context = scopeTo(app.context, reference.catalog);
+          const store = await openStore(context, "write");
+          const result = await removeKernel(context, store, reference, options.force === true);
           app.output.note(`${result.name} (${result.arch}) is removed`);
           return { json: { ...result }, text: "" };
         });
@@ -57,16 +60,24 @@ export function addKernelRemove(kernel: Command, run: Run): void {
     .action(
       run(async (app, _names, options: CollectOptions) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { allScopes } = await import("../../ops/catalog-scope.ts");
         const { collectGarbage } = await import("../../ops/collect-garbage.ts");
         const dryRun = options.dryRun === true;
-        const store = await openStore(app.context, "write");
+        const collect = async (onlyTell: boolean): Promise<Garbage[]> => {
+          const found: Garbage[] = [];
+          for (const context of allScopes(app.context)) {
+            const store = await openStore(context, "write");
+            found.push(...(await collectGarbage(context, store, onlyTell)));
+          }
+          return found;
+        };
         if (!dryRun) {
-          const would = await collectGarbage(app.context, store, true);
+          const would = await collect(true);
           if (would.length > 0) {
             await confirm(app, `Remove ${would.length} unneeded items?`, options.yes === true);
           }
         }
-        const garbage = await collectGarbage(app.context, store, dryRun);
+        const garbage = await collect(dryRun);
         const freedBytes = garbage.reduce((sum, item) => sum + item.sizeBytes, 0);
         const json = {
           dry_run: dryRun,

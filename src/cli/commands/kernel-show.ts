@@ -27,17 +27,17 @@ export function addKernelShow(kernel: Command, run: Run): void {
     .action(
       run(async (app, names, options: Options) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { scopeTo } = await import("../../ops/catalog-scope.ts");
         const { showKernel } = await import("../../ops/show.ts");
         const reference = referenceOf(app, names[0] ?? "", options.arch);
         const { originOf } = await import("../../ops/origin.ts");
-        const {
-          kernel: installed,
-          entry,
-          images,
-        } = await showKernel(app.context, await openStore(app.context, "read"), reference);
+        const context = scopeTo(app.context, reference.catalog);
+        const store = await openStore(context, "read");
+        const { kernel: installed, entry, images } = await showKernel(context, store, reference);
+        const name = store.labelOf(reference.name);
         const origin = installed && originOf(installed);
         const json = {
-          name: reference.name,
+          name,
           arch: reference.arch,
           installed:
             installed === undefined
@@ -51,7 +51,7 @@ export function addKernelShow(kernel: Command, run: Run): void {
           entry: entry ?? null,
         };
         const fields: (readonly [string, string])[] = [
-          ["name", reference.name],
+          ["name", name],
           ["arch", reference.arch],
           ...(installed === undefined ? [] : installedFields(installed)),
           ...originFields(origin),
@@ -87,13 +87,11 @@ export function addKernelShow(kernel: Command, run: Run): void {
     .action(
       run(async (app, names, options: Options) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { scopeTo } = await import("../../ops/catalog-scope.ts");
         const { findKernel } = await import("../../ops/find-kernel.ts");
         const reference = referenceOf(app, names[0] ?? "", options.arch);
-        const installed = await findKernel(
-          app.context,
-          await openStore(app.context, "read"),
-          reference,
-        );
+        const context = scopeTo(app.context, reference.catalog);
+        const installed = await findKernel(context, await openStore(context, "read"), reference);
         const found = partPath(installed, names[1]);
         return { json: { path: found }, text: found };
       }),
@@ -174,12 +172,15 @@ function partPath(kernel: InstalledKernel, part: string | undefined): string {
       if (fileDigest(kernel.manifest, bundleNames.initrd) !== undefined) {
         return path.join(kernel.directory, bundleNames.initrd);
       }
-      throw new BangerError("not-found", `${kernel.name} has no initrd: its drivers are built in`);
+      throw new BangerError("not-found", `${kernel.label} has no initrd: its drivers are built in`);
     case "modules":
       if (kernel.manifest.files.some((file) => file.path.startsWith(`${bundleNames.modules}/`))) {
         return path.join(kernel.directory, bundleNames.modules);
       }
-      throw new BangerError("not-found", `${kernel.name} has no modules: its drivers are built in`);
+      throw new BangerError(
+        "not-found",
+        `${kernel.label} has no modules: its drivers are built in`,
+      );
     case "config":
     case "kernel.config":
       return filePath(kernel, bundleNames.config, "its configuration");
@@ -195,5 +196,5 @@ function partPath(kernel: InstalledKernel, part: string | undefined): string {
 
 function filePath(kernel: InstalledKernel, name: string, what: string): string {
   if (fileDigest(kernel.manifest, name) !== undefined) return path.join(kernel.directory, name);
-  throw new BangerError("not-found", `${kernel.name} does not tell ${what}: it has no ${name}`);
+  throw new BangerError("not-found", `${kernel.label} does not tell ${what}: it has no ${name}`);
 }

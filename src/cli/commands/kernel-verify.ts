@@ -23,18 +23,24 @@ export function addKernelVerify(kernel: Command, run: Run): void {
     .action(
       run(async (app, names, options: Options) => {
         const { openStore } = await import("../../ops/context.ts");
+        const { allScopes, scopeTo } = await import("../../ops/catalog-scope.ts");
         const { findKernel } = await import("../../ops/find-kernel.ts");
         const { verify } = await import("../../ops/verify.ts");
-        const store = await openStore(app.context, "read");
-        const all = store.list().map((installed) => `${installed.name}:${installed.arch}`);
+        const all: string[] = [];
+        for (const context of names.length > 0 ? [] : allScopes(app.context)) {
+          const store = await openStore(context, "read");
+          all.push(...store.list().map(({ label, arch }) => `${label}:${arch}`));
+        }
         if (names.length === 0 && all.length === 0) app.output.note("no kernels are installed");
         return forEachName(app, "kernels", names.length > 0 ? names : all, async (name) => {
           const reference = referenceOf(app, name, options.arch);
-          const installed = await readable(findKernel(app.context, store, reference));
+          const context = scopeTo(app.context, reference.catalog);
+          const store = await openStore(context, "read");
+          const installed = await readable(findKernel(context, store, reference));
           const result = verify(app.context, installed);
           const ok = result.findings.length === 0;
           const json = {
-            name: installed.name,
+            name: installed.label,
             arch: installed.arch,
             ok,
             checked_files: installed.manifest.files.length,
@@ -61,7 +67,7 @@ async function readable(found: Promise<InstalledKernel>): Promise<InstalledKerne
 
 function goodNews({ kernel, checkedBytes }: VerifyResult): string {
   const files = kernel.manifest.files.length;
-  return `${kernel.name} (${kernel.arch}): ok, ${files} ${files === 1 ? "file" : "files"}, ${formatBytes(checkedBytes)}`;
+  return `${kernel.label} (${kernel.arch}): ok, ${files} ${files === 1 ? "file" : "files"}, ${formatBytes(checkedBytes)}`;
 }
 
 function badNews({ kernel, findings }: VerifyResult): BangerError {
@@ -69,10 +75,10 @@ function badNews({ kernel, findings }: VerifyResult): BangerError {
   const again =
     kernel.manifest.source === "import"
       ? `import it again: banger kernel import ${kernel.name} --from …`
-      : `install it again: banger kernel pull ${kernel.name}:${kernel.arch}`;
+      : `install it again: banger kernel pull ${kernel.label}:${kernel.arch}`;
   return new BangerError(
     "verification-failed",
-    `${kernel.name} (${kernel.arch}) is damaged: ${list}`,
+    `${kernel.label} (${kernel.arch}) is damaged: ${list}`,
     {
       hint: findings.every((finding) => finding.problem === "extra")
         ? "remove the extra files from the kernel's folder"
