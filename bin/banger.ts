@@ -1,4 +1,5 @@
 import catalog from "../catalog/catalog.json" with { type: "json" };
+import releaseKeys from "../catalog/upstream-keys/fingerprints.json" with { type: "json" };
 import arm64Initramfs from "../guest/arm64.cpio" with { type: "file" };
 import arm64Disk from "../guest/arm64.ext4" with { type: "file" };
 import x64Initramfs from "../guest/x86_64.cpio" with { type: "file" };
@@ -23,4 +24,5 @@ const guests = {
 };
 
 setUmask();
-exit(await main(commandLine(), { version: project.version, commit, catalog, trustRoot, guests }));
+const build = { version: project.version, commit, catalog, releaseKeys, trustRoot, guests };
+exit(await main(commandLine(), build));

@@ -30,6 +30,8 @@ export interface Build {
   readonly commit: string;
   /** The document of catalog/catalog.json. */
   readonly catalog: unknown;
+  /** The document of catalog/upstream-keys/fingerprints.json. */
+  readonly releaseKeys: unknown;
   /** The text of the root that catalog updates are verified by; undefined: there are none. */
   readonly trustRoot: string | undefined;
   /** The files of guest/. */
@@ -51,7 +53,7 @@ export async function main(argv: readonly string[], build: Build): Promise<numbe
       embedded: { catalog: embedded, root: build.trustRoot },
       guests: build.guests,
       addCommands: (program, run) => {
-        addCommands(program, run, () => versionOf(build, embedded()));
+        addCommands(program, run, build, () => versionOf(build, embedded()));
       },
     },
     argv,
@@ -65,7 +67,7 @@ export async function main(argv: readonly string[], build: Build): Promise<numbe
   }
 }
 
-function addCommands(program: Command, run: Run, version: () => Shown): void {
+function addCommands(program: Command, run: Run, build: Build, version: () => Shown): void {
   program
     .description("The kernel catalog for Firecracker microVMs.")
     .option("-V, --version", "print version, commit and date of the catalog");
@@ -79,7 +81,7 @@ function addCommands(program: Command, run: Run, version: () => Shown): void {
   addKernelList(kernel, run);
   addKernelPull(kernel, run);
   addKernelShow(kernel, run);
-  addKernelVerify(kernel, run);
+  addKernelVerify(kernel, run, build.releaseKeys);
   addKernelCheck(kernel, run);
   addKernelBoot(kernel, run);
   addKernelDiff(kernel, run);

@@ -46,8 +46,7 @@ const listSchema = v.strictObject({
  * Reads the text of `fingerprints.json`.
  *
  * @param origin how the error calls the file.
- * @throws {BangerError} `bad-catalog`, naming the field: unknown fields, and a fingerprint or file
- * that stands twice, refuse it too, and more or fewer keys than the three.
+ * @throws {BangerError} `bad-catalog`, as {@link readKeyList} does, and when it is not JSON.
  */
 export function parseKeyList(json: string, origin: string): readonly ListedKey[] {
   let value: unknown;
@@ -56,6 +55,17 @@ export function parseKeyList(json: string, origin: string): readonly ListedKey[]
   } catch (cause) {
     throw new BangerError("bad-catalog", `cannot use ${origin}: it is not JSON`, { cause });
   }
+  return readKeyList(value, origin);
+}
+
+/**
+ * Reads the document of `fingerprints.json`.
+ *
+ * @param origin how the error calls it.
+ * @throws {BangerError} `bad-catalog`, naming the field: unknown fields, and a fingerprint or file
+ * that stands twice, refuse it too, and more or fewer keys than the three.
+ */
+export function readKeyList(value: unknown, origin: string): readonly ListedKey[] {
   const parsed = v.safeParse(listSchema, value);
   if (!parsed.success) {
     const [issue] = parsed.issues;

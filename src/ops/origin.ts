@@ -27,13 +27,15 @@ export interface Origin {
 export function originOf(kernel: InstalledKernel): Origin | "foreign" | undefined {
   if (fileDigest(kernel.manifest, bundleNames.provenance) === undefined) return undefined;
   const file = path.join(kernel.treeDirectory, bundleNames.provenance);
-  const text = readText(file, maxProvenanceBytes);
-  if (text === undefined) return undefined;
   try {
+    const text = readText(file, maxProvenanceBytes);
+    if (text === undefined) return undefined;
     const facts = parseProvenance(text, file);
     return { facts, source: sourceOf(facts, file) };
   } catch (error) {
-    if (error instanceof BangerError && error.code === "failed") return "foreign";
+    // `bad-state`: it is larger than any that banger writes.
+    const isForeign = error instanceof BangerError && ["failed", "bad-state"].includes(error.code);
+    if (isForeign) return "foreign";
     throw error;
   }
 }

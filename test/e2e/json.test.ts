@@ -120,6 +120,7 @@ describe("with --json", () => {
 
   test("kernel verify prints its document, also of a damaged kernel", async () => {
     check("kernel verify", await run("kernel", "verify"));
+    check("kernel verify", await run("kernel", "verify", "--provenance"), 4);
     const shown = documentOf(await run("kernel", "path", "mine-1.0", "vmlinux"));
     writeFileSync(textAt(shown, "path"), "damage");
     const single = check("kernel verify", await run("kernel", "verify", "mine-1.0"), 4);
