@@ -7,6 +7,8 @@ export const fileMode = 0o644;
 export const directoryMode = 0o755;
 /** Permissions of what is not yet proven: nobody else may look in or reach in. */
 export const privateMode = 0o700;
+/** How names begin that are not meant to last. */
+export const temporaryPrefix = ".tmp-";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 
@@ -193,7 +195,7 @@ export function removeTree(directory: string): void {
  */
 export function replaceFile(file: string, content: string | Uint8Array): void {
   const folder = path.dirname(file);
-  const temporary = path.join(folder, `.tmp-${randomName()}`);
+  const temporary = path.join(folder, `${temporaryPrefix}${randomName()}`);
   guard(`cannot write ${file}`, () => {
     try {
       const descriptor = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode);
@@ -220,7 +222,7 @@ export function replaceFile(file: string, content: string | Uint8Array): void {
  */
 export function replaceLink(link: string, target: string): void {
   const folder = path.dirname(link);
-  const temporary = path.join(folder, `.tmp-${randomName()}`);
+  const temporary = path.join(folder, `${temporaryPrefix}${randomName()}`);
   guard(`cannot point ${link} to ${target}`, () => {
     try {
       fs.symlinkSync(target, temporary);
@@ -240,9 +242,9 @@ export function removeTemporaryFiles(folder: string): void {
   }
 }
 
-/** Names of the temporary files that an interrupted {@link replaceFile} or {@link replaceLink} leaves. */
+/** Whether a name is one of those that an interrupted {@link replaceFile} or {@link replaceLink} leaves. */
 export function isTemporaryName(name: string): boolean {
-  return name.startsWith(".tmp-");
+  return name.startsWith(temporaryPrefix);
 }
 
 /**

@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { guard, removeTree } from "./files.ts";
+import { guard, removeTree, temporaryPrefix } from "./files.ts";
 
 /** Where files go that nobody needs for long. */
 export function temporaryFolder(): string {
@@ -13,11 +13,32 @@ export function temporaryFolder(): string {
  *
  * @throws {BangerError} `io`, `no-space`; what `work` throws.
  */
-export async function inPrivateFolder<Result>(
+export function inPrivateFolder<Result>(
   work: (folder: string) => Promise<Result>,
 ): Promise<Result> {
-  const folder = guard(`cannot make a folder in ${tmpdir()}`, () =>
-    fs.mkdtempSync(path.join(tmpdir(), "banger-")),
+  return inNewFolder(tmpdir(), "banger-", work);
+}
+
+/**
+ * The same in a folder of banger's own, under a temporary name: what a killed process leaves there is
+ * swept by the next that has the lock.
+ *
+ * @throws {BangerError} `io`, `no-space`; what `work` throws.
+ */
+export function inTemporaryFolder<Result>(
+  parent: string,
+  work: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  return inNewFolder(parent, temporaryPrefix, work);
+}
+
+async function inNewFolder<Result>(
+  parent: string,
+  prefix: string,
+  work: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = guard(`cannot make a folder in ${parent}`, () =>
+    fs.mkdtempSync(path.join(parent, prefix)),
   );
   try {
     return await work(folder);

@@ -44,10 +44,14 @@ export interface UpdateResult {
 export async function updateCatalog(context: Context, input: UpdateInput): Promise<UpdateResult> {
   const { environment, embedded, scope } = context;
   const root = requireRoot(context);
-  return withCatalogLock(environment, waitingAs(context), async () => {
+  return withCatalogLock(environment, waitingAs(context), async (scratch) => {
     const before = await catalogStanding(context);
     const builtIn = embedded.catalog();
-    const { source, kept } = await fetchCatalog(context, input, root, before.kept?.files);
+    const { source, kept } = await fetchCatalog(context, input, {
+      trustedRoot: new TextEncoder().encode(root),
+      known: before.kept?.files,
+      scratch,
+    });
     if (kept.parsed.serial < builtIn.serial) {
       throw new BangerError(
         "verification-failed",
@@ -76,12 +80,16 @@ export async function addFetched(
   check: () => void,
 ): Promise<UpdateResult> {
   const { environment, embedded } = context;
-  return withCatalogLock(environment, waitingAs(context), async () => {
+  return withCatalogLock(environment, waitingAs(context), async (scratch) => {
     check();
     const input = acceptExpired
       ? { from: catalog.place, acceptExpired }
       : { from: undefined, acceptExpired };
-    const { source, kept } = await fetchCatalog(context, input, catalog.root, undefined);
+    const { source, kept } = await fetchCatalog(context, input, {
+      trustedRoot: new TextEncoder().encode(catalog.root),
+      known: undefined,
+      scratch,
+    });
     putCatalogRecord(environment, catalog.name, kept.record);
     putCatalogSource(environment, catalog);
     const standing = newerOf(embedded.catalog(), kept);
@@ -98,13 +106,11 @@ interface FetchedCatalog {
 async function fetchCatalog(
   context: Context,
   input: UpdateInput,
-  root: string,
-  known: RepositoryFiles | undefined,
+  base: TrustBase,
 ): Promise<FetchedCatalog> {
-  const trustedRoot = new TextEncoder().encode(root);
-  const { files, source } = await fetchFrom(context, input, { trustedRoot, known });
+  const { files, source } = await fetchFrom(context, input, base);
   // What is kept is judged by the code that will read it.
-  const kept = readKept(trustedRoot, recordOf(files, source.label, now()));
+  const kept = readKept(base.trustedRoot, recordOf(files, source.label, now()));
   return { source: source.label, kept };
 }
 

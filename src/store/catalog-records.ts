@@ -6,7 +6,14 @@ import {
   parseCatalogRecord,
 } from "../core/catalog-record.ts";
 import type { Environment } from "../io/environment.ts";
-import { makeFolder, readText, removeTemporaryFiles, replaceFile } from "../io/files.ts";
+import {
+  isTemporaryName,
+  listNames,
+  makeFolder,
+  readText,
+  removeTree,
+  replaceFile,
+} from "../io/files.ts";
 import { FileLock, holderLabel, type LockOptions } from "../io/lock.ts";
 import { checkInnerFolder, openFolder } from "./state-folder.ts";
 
@@ -48,12 +55,13 @@ export function putCatalogRecord(
  * Runs `work` while nobody else changes what is kept: of two updates, the one that has fetched the
  * older must not be the last to write.
  *
+ * @param work gets a folder for what it needs for the moment, under temporary names.
  * @throws {BangerError} `bad-state`, `io`, `no-space`; the signal's reason; what `work` throws.
  */
 export async function withCatalogLock<Result>(
   environment: Environment,
   options: Pick<LockOptions, "signal" | "onWait">,
-  work: () => Promise<Result>,
+  work: (scratch: string) => Promise<Result>,
 ): Promise<Result> {
   const stateDir = openFolder(environment.stateDir, "write", environment) ?? environment.stateDir;
   const folder = catalogsFolder(stateDir);
@@ -67,8 +75,10 @@ export async function withCatalogLock<Result>(
   });
   try {
     // What a killed update left.
-    removeTemporaryFiles(folder);
-    return await work();
+    for (const name of listNames(folder).filter(isTemporaryName)) {
+      removeTree(path.join(folder, name));
+    }
+    return await work(folder);
   } finally {
     lock.release();
   }

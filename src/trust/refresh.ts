@@ -6,7 +6,7 @@ import { BangerError } from "../core/errors.ts";
 import { daysSince } from "../io/clock.ts";
 import { lookThrough, replaceFile } from "../io/files.ts";
 import { sha256Of } from "../io/hash.ts";
-import { inPrivateFolder } from "../io/private-folder.ts";
+import { inTemporaryFolder } from "../io/private-folder.ts";
 import { readWhole } from "../io/read-range.ts";
 import type { RepositorySource } from "../io/repository-source.ts";
 import {
@@ -23,6 +23,8 @@ export interface TrustBase {
   readonly trustedRoot: Uint8Array;
   /** What an earlier refresh gave, which verifies; undefined when there was none. */
   readonly known: RepositoryFiles | undefined;
+  /** Where a folder is made to work in, and removed again. */
+  readonly scratch: string;
 }
 
 /** A name that no server has: what comes after it is a path in the repository. */
@@ -38,10 +40,10 @@ const base = "https://repository.invalid/";
  * @see https://theupdateframework.github.io/specification/latest/#detailed-client-workflow
  */
 export function refreshRepository(
-  { trustedRoot, known }: TrustBase,
+  { trustedRoot, known, scratch }: TrustBase,
   source: RepositorySource,
 ): Promise<RepositoryFiles> {
-  return inPrivateFolder(async (folder) => {
+  return inTemporaryFolder(scratch, async (folder) => {
     const put = (role: RoleName, bytes: Uint8Array): void => {
       replaceFile(path.join(folder, `${role}.json`), bytes);
     };
