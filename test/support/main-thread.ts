@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ChildResult, RunningChild } from "./child.ts";
-import { assertNoBugShown, bangerExecutable, type Sandbox } from "./sandbox.ts";
+import { assertNoBugShown, type Sandbox } from "./sandbox.ts";
 import { mutatingSyscalls, parseStraceLog, type TracedCall } from "./strace.ts";
 
 /** One call of the main thread, to be hit by `when=N`. */
@@ -66,7 +66,7 @@ class TracedRun implements StoppedRun {
   constructor(sandbox: Sandbox, args: readonly string[], rules: readonly string[]) {
     this.#child = new RunningChild({
       file: "/usr/bin/strace",
-      args: [...straceWords(this.#log, rules), "--", bangerExecutable(), ...args],
+      args: [...straceWords(this.#log, rules), "--", sandbox.executable, ...args],
       env: sandbox.environment,
       cwd: sandbox.work,
       check: (result) => assertNoBugShown(args, result),

@@ -93,6 +93,11 @@ export class Sandbox implements AsyncDisposable {
     };
   }
 
+  /** What {@link banger} runs. */
+  get executable(): string {
+    return this.#executable ?? bangerExecutable();
+  }
+
   /** The environment of later runs. */
   get environment(): Readonly<Record<string, string | undefined>> {
     return { ...this.#environment };
@@ -146,17 +151,12 @@ export class Sandbox implements AsyncDisposable {
 
   /** Starts the real executable. What {@link banger} promises of the output holds for `done` too. */
   start(args: readonly string[], options: RunOptions = {}): RunningChild {
-    return this.#spawn(this.#executable ?? bangerExecutable(), args, args, options);
+    return this.#spawn(this.executable, args, args, options);
   }
 
   /** Starts the real executable with nohup(1). */
   startWithNohup(args: readonly string[]): RunningChild {
-    return this.#spawn(
-      "/usr/bin/nohup",
-      [this.#executable ?? bangerExecutable(), ...args],
-      args,
-      {},
-    );
+    return this.#spawn("/usr/bin/nohup", [this.executable, ...args], args, {});
   }
 
   /** Starts banger-maint of this checkout; {@link start} for the rest. */
