@@ -20,6 +20,7 @@ import { addKernelPull } from "./commands/kernel-pull.ts";
 import { addKernelRemove } from "./commands/kernel-remove.ts";
 import { addKernelShow } from "./commands/kernel-show.ts";
 import { addKernelVerify } from "./commands/kernel-verify.ts";
+import { addMirror } from "./commands/mirror.ts";
 import { unknownCommand } from "./failures.ts";
 import { addBareRun, addHelp, Session } from "./session.ts";
 
@@ -95,11 +96,13 @@ function addCommands(program: Command, run: Run, build: Build, version: () => Sh
   const catalog = addGroup(program, "catalog", "update the catalog, and tell which is in use");
   addCatalog(catalog, run);
   addCatalogSources(catalog, run);
+  const mirror = addGroup(program, "mirror", "carry the catalog and its kernels elsewhere");
+  addMirror(mirror, run);
   addDoctor(program, run);
   addCompletion(program, run);
   addHelp(program);
   // Only now: a command that is added later would inherit it.
-  for (const parent of [program, kernel, image, catalog]) parent.allowExcessArguments();
+  for (const parent of [program, kernel, image, catalog, mirror]) parent.allowExcessArguments();
 }
 
 /** A command that only has commands of its own. */

@@ -10,36 +10,48 @@ import { checkProxy } from "../io/proxy.ts";
 import { retry } from "../io/retry.ts";
 import type { Context } from "./context.ts";
 import { mirrorPlace } from "./mirrors.ts";
+import type { PublicObject } from "./public-object.ts";
 
 /** A place that may have the tarball. None is trusted with anything: the hash decides. */
 type Source =
   | { readonly kind: "folder"; readonly label: string; readonly file: string }
   | { readonly kind: "http"; readonly label: string; readonly url: string };
 
+/** A file of the catalog, and how progress calls it. */
+export interface WantedObject extends PublicObject {
+  readonly name: string;
+}
+
+/** Brings the whole tarball of an entry into the part file. @throws as {@link downloadObject} */
+export function download(context: Context, entry: CatalogEntry, part: PartFile): Promise<void> {
+  const { name, tarball_url: url, tarball_sha256: sha256, size_bytes: sizeBytes } = entry;
+  return downloadObject(context, { name, key: tarballFile(entry), url, sha256, sizeBytes }, part);
+}
+
 /**
- * Brings the whole tarball of an entry into the part file: from each mirror in turn, then from the
- * entry's URL.
+ * Brings a whole tarball or sidecar into the part file: from each mirror in turn, then from its own
+ * URL.
  *
  * @throws {BangerError} when no source has the right bytes: `verification-failed` if any of them
  * served wrong ones, else `network` or `timeout`. `usage` for a mirror that is none. `io`,
  * `no-space` of the part file; the signal's reason.
  */
-export async function download(
+export async function downloadObject(
   context: Context,
-  entry: CatalogEntry,
+  wanted: WantedObject,
   part: PartFile,
 ): Promise<void> {
   const failures: { source: Source; failure: BangerError }[] = [];
-  for (const source of sourcesOf(context, entry)) {
+  for (const source of sourcesOf(context, wanted)) {
     try {
-      await downloadFrom(context, entry, part, source);
+      await downloadFrom(context, wanted, part, source);
       return;
     } catch (error) {
       if (!(error instanceof BangerError) || !isOfSource(error)) throw error;
       failures.push({ source, failure: error });
       context.report({
         kind: "source-failed",
-        name: entry.name,
+        name: wanted.name,
         source: source.label,
         failure: error,
       });
@@ -48,11 +60,10 @@ export async function download(
   throw summary(failures);
 }
 
-function sourcesOf(context: Context, entry: CatalogEntry): Source[] {
-  const file = tarballFile(entry);
+function sourcesOf(context: Context, { key, url }: WantedObject): Source[] {
   return [
-    ...context.environment.mirrors.map((mirror) => mirrorSource(mirror, file)),
-    { kind: "http", label: entry.tarball_url, url: entry.tarball_url },
+    ...context.environment.mirrors.map((mirror) => mirrorSource(mirror, key)),
+    { kind: "http", label: url, url },
   ];
 }
 
@@ -73,7 +84,7 @@ function isOfSource(error: BangerError): boolean {
 
 async function downloadFrom(
   context: Context,
-  entry: CatalogEntry,
+  wanted: WantedObject,
   part: PartFile,
   source: Source,
 ): Promise<void> {
@@ -81,33 +92,33 @@ async function downloadFrom(
   const onBytes = (doneBytes: number): void => {
     context.report({
       kind: "bytes",
-      name: entry.name,
+      name: wanted.name,
       stage: "download",
       doneBytes,
-      totalBytes: entry.size_bytes,
+      totalBytes: wanted.sizeBytes,
     });
   };
   const resumedBytes =
     source.kind === "http" && part.origin?.url === source.url ? part.sizeBytes : 0;
   context.report({
     kind: "download",
-    name: entry.name,
+    name: wanted.name,
     source: source.label,
-    totalBytes: entry.size_bytes,
+    totalBytes: wanted.sizeBytes,
     resumedBytes,
   });
   if (source.kind === "folder") {
-    await copyInto(source.file, part, entry.size_bytes, { signal, onBytes });
-    requireRightBytes(entry, part, 0);
+    await copyInto(source.file, part, wanted.sizeBytes, { signal, onBytes });
+    requireRightBytes(wanted, part, 0);
     return;
   }
   checkProxy(source.url, environment.variables);
   await retry(
     async () => {
       const keptBytes = part.origin?.url === source.url ? part.sizeBytes : 0;
-      if (keptBytes < entry.size_bytes) {
+      if (keptBytes < wanted.sizeBytes) {
         await fetchInto(source.url, part, {
-          expectedBytes: entry.size_bytes,
+          expectedBytes: wanted.sizeBytes,
           timeoutMs: environment.httpTimeoutMs,
           signal,
           userAgent: context.userAgent,
@@ -115,30 +126,30 @@ async function downloadFrom(
           onBytes,
         });
       }
-      requireRightBytes(entry, part, keptBytes);
+      requireRightBytes(wanted, part, keptBytes);
     },
     {
       retries: environment.httpRetries,
       signal,
       onRetry: (failure, delayMs) => {
-        context.report({ kind: "retry", name: entry.name, failure, delayMs });
+        context.report({ kind: "retry", name: wanted.name, failure, delayMs });
       },
     },
   );
 }
 
 /** @param keptBytes how many of the bytes came from an earlier answer. */
-function requireRightBytes(entry: CatalogEntry, part: PartFile, keptBytes: number): void {
-  if (part.sizeBytes < entry.size_bytes) {
+function requireRightBytes(wanted: WantedObject, part: PartFile, keptBytes: number): void {
+  if (part.sizeBytes < wanted.sizeBytes) {
     throw new PassingFailure(
       "verification-failed",
-      `size is ${part.sizeBytes} bytes, expected ${entry.size_bytes}`,
+      `size is ${part.sizeBytes} bytes, expected ${wanted.sizeBytes}`,
     );
   }
   const digest = part.digest();
-  if (digest === entry.tarball_sha256) return;
+  if (digest === wanted.sha256) return;
   part.restart();
-  const message = `sha256 is ${digest}, expected ${entry.tarball_sha256}`;
+  const message = `sha256 is ${digest}, expected ${wanted.sha256}`;
   // Two halves of two different files: the whole file may well be right.
   if (keptBytes > 0) throw new PassingFailure("verification-failed", message);
   throw new BangerError("verification-failed", message);

@@ -7,7 +7,7 @@ import { folderSource, type RepositorySource, webSource } from "../io/repository
 import { putCatalogRecord, withCatalogLock } from "../store/catalog-records.ts";
 import { putCatalogSource } from "../store/catalog-sources.ts";
 import { type KeptRepository, readKept, recordOf } from "../trust/kept-repository.ts";
-import { refreshRepository, type TrustBase } from "../trust/refresh.ts";
+import { refreshRepository, type RefreshBase } from "../trust/refresh.ts";
 import type { RepositoryFiles } from "../trust/repository.ts";
 import { takeExpired } from "../trust/take-folder.ts";
 import { catalogStanding, type CatalogStanding, newerOf } from "./catalog-standing.ts";
@@ -106,7 +106,7 @@ interface FetchedCatalog {
 async function fetchCatalog(
   context: Context,
   input: UpdateInput,
-  base: TrustBase,
+  base: RefreshBase,
 ): Promise<FetchedCatalog> {
   const { files, source } = await fetchFrom(context, input, base);
   // What is kept is judged by the code that will read it.
@@ -150,7 +150,11 @@ interface Fetched {
   readonly source: RepositorySource;
 }
 
-async function fetchFrom(context: Context, input: UpdateInput, base: TrustBase): Promise<Fetched> {
+async function fetchFrom(
+  context: Context,
+  input: UpdateInput,
+  base: RefreshBase,
+): Promise<Fetched> {
   if (input.acceptExpired && input.from === undefined) {
     throw new BangerError(
       "usage",
@@ -185,7 +189,8 @@ async function fetchFrom(context: Context, input: UpdateInput, base: TrustBase):
   );
 }
 
-function sourcesOf(context: Context): RepositorySource[] {
+/** Where the signed catalog is looked for, in order. @throws {BangerError} `usage`, for a mirror that is none */
+export function sourcesOf(context: Context): RepositorySource[] {
   const { environment, scope, signal, userAgent } = context;
   const options = {
     signal,

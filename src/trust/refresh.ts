@@ -23,6 +23,10 @@ export interface TrustBase {
   readonly trustedRoot: Uint8Array;
   /** What an earlier refresh gave, which verifies; undefined when there was none. */
   readonly known: RepositoryFiles | undefined;
+}
+
+/** What a refresh needs beyond that. */
+export interface RefreshBase extends TrustBase {
   /** Where a folder is made to work in, and removed again. */
   readonly scratch: string;
 }
@@ -40,7 +44,7 @@ const base = "https://repository.invalid/";
  * @see https://theupdateframework.github.io/specification/latest/#detailed-client-workflow
  */
 export function refreshRepository(
-  { trustedRoot, known, scratch }: TrustBase,
+  { trustedRoot, known, scratch }: RefreshBase,
   source: RepositorySource,
 ): Promise<RepositoryFiles> {
   return inTemporaryFolder(scratch, async (folder) => {

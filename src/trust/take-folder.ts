@@ -2,6 +2,7 @@ import { maxCatalogBytes } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { isSha256 } from "../core/sha256.ts";
 import type { RepositorySource } from "../io/repository-source.ts";
+import { olderRole } from "./older-role.ts";
 import type { TrustBase } from "./refresh.ts";
 import {
   catalogTarget,
@@ -54,7 +55,7 @@ export async function takeExpired(
   const catalog = await take(source, `targets/${prefix}${catalogTarget}`, maxCatalogBytes);
   const files: RepositoryFiles = { roots, timestamp, snapshot, targets, catalog };
   verifyRepository(trustedRoot, files);
-  if (known !== undefined) refuseOlder(trustedRoot, { ...known, roots }, files, source.label);
+  if (known !== undefined) refuseOlder(trustedRoot, known, files, source.label);
   return files;
 }
 
@@ -66,32 +67,18 @@ async function take(source: RepositorySource, file: string, maxBytes: number): P
   });
 }
 
-/**
- * Never backwards, unless the keys have changed since: what was signed with a key that is no longer
- * trusted may well have had too high a version.
- *
- * @see https://theupdateframework.github.io/specification/latest/#update-root 5.3.11
- */
 function refuseOlder(
   trustedRoot: Uint8Array,
   known: RepositoryFiles,
   files: RepositoryFiles,
   label: string,
 ): void {
-  let before: ReturnType<typeof verifyRepository>;
-  try {
-    before = verifyRepository(trustedRoot, known);
-  } catch {
-    return;
-  }
-  const after = verifyRepository(trustedRoot, files);
-  for (const [index, { role, version }] of after.roles.entries()) {
-    const knownVersion = before.roles[index]?.version ?? 0;
-    if (version >= knownVersion) continue;
-    throw new BangerError(
-      "verification-failed",
-      `the catalog of ${label} is older than the one that is here: ${role}.json has version ${version}, known is ${knownVersion}`,
-      { hint: "nothing was changed: the catalog that is here stays in use" },
-    );
-  }
+  const older = olderRole(trustedRoot, known, files);
+  if (older === undefined) return;
+  const { role, version, knownVersion } = older;
+  throw new BangerError(
+    "verification-failed",
+    `the catalog of ${label} is older than the one that is here: ${role}.json has version ${version}, known is ${knownVersion}`,
+    { hint: "nothing was changed: the catalog that is here stays in use" },
+  );
 }

@@ -130,7 +130,7 @@ async function killAt(
   putBack: () => void,
 ): Promise<boolean> {
   let turn = when;
-  for (let attempt = 0; attempt < 5; attempt++) {
+  for (let attempt = 0; attempt < 30; attempt++) {
     putBack();
     const rule = `${syscall}:signal=KILL:when=${turn}`;
     const { result, calls } = await bangerOnMainThread(sandbox, args, [rule]);

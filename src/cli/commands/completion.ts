@@ -86,6 +86,12 @@ export async function complete(
         for (const name of namesOrNone(installed)) offer(name, "");
       };
     }
+    const wanted = command.options.get("entries");
+    if (wanted !== undefined) {
+      wanted.handler = (offer) => {
+        for (const name of namesOrNone(available)) offer(name, "");
+      };
+    }
   }
   root.parse([...words]);
 }
