@@ -81,10 +81,14 @@ export class PublicFolder {
 
   /** Makes a folder within. @throws {BangerError} `refused`, when something else is there; `io` */
   makeInner(name: string): void {
+    this.checkInner(name);
+    makeFolder(this.at(name));
+  }
+
+  /** Looks at what may be a folder within. @throws {BangerError} `refused`, when it is something else; `io` */
+  checkInner(name: string): void {
     const folder = this.at(name);
-    const there = lookAt(folder);
-    if (there === undefined) makeFolder(folder);
-    else if (!there.isDirectory()) {
+    if (lookAt(folder)?.isDirectory() === false) {
       throw new BangerError("refused", `${folder} is not a folder`, {
         hint: `move it away: mv ${folder} ${folder}.old`,
       });

@@ -72,6 +72,8 @@ describe("in a bare bash, TAB", () => {
     ["banger image show ", ["webserver"]],
     ["banger image config we", ["webserver"]],
     ["banger image register --kernel-ref gen", ["generic-6.12"]],
+    ["banger mirror ", ["sync"]],
+    ["banger mirror sync --entries debian", ["debian-6.1", "debian-6.12"]],
     ["banger kernel pull --fo", ["--force"]],
     ["banger kernel import ", []],
     ["banger kernel pull zzz", []],

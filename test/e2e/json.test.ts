@@ -199,6 +199,11 @@ describe("with --json", () => {
     check("catalog rm", await catalog("rm", "acme", "--yes"));
   }, 120_000);
 
+  test("mirror sync prints its document", async () => {
+    check("mirror sync", await run("mirror", "sync", "mirrored"));
+    check("mirror sync", await run("mirror", "sync", "mirrored", "--prune"));
+  });
+
   test("doctor and completion print their documents", async () => {
     const doctor = await run("doctor");
     check("doctor", doctor, doctor.exitCode === 0 ? 0 : 7);

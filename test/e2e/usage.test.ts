@@ -17,7 +17,7 @@ afterAll(() => sandbox.dispose());
 const commands = `
 kernel list, kernel outdated, kernel pull, kernel show, kernel path, kernel verify,
 kernel check, kernel boot, kernel diff, kernel extract, kernel import, kernel export, kernel rollback, kernel rm, kernel gc, image register, image list, image show,
-image rm, image config, image boot, doctor, completion, kernel, image
+image rm, image config, image boot, mirror sync, doctor, completion, kernel, image, mirror
 `
   .trim()
   .split(/,\s+/);
@@ -44,7 +44,7 @@ describe("help", () => {
   });
 
   test("names every command", async () => {
-    for (const group of ["kernel", "image"]) {
+    for (const group of ["kernel", "image", "mirror"]) {
       const { stdout } = requireExit(await sandbox.banger(["help", group]));
       const named = [...stdout.matchAll(/^ {2}([a-z]+)(?:\|[a-z]+)? /gm)].map((match) => match[1]);
       const wanted = commands.filter((command) => command.startsWith(`${group} `));
@@ -65,6 +65,7 @@ describe("a typing error", () => {
     ["kernel pul", 2, "did you mean banger kernel pull?"],
     ["kernel lsit", 2, "did you mean banger kernel list?"],
     ["image regster", 2, "did you mean banger image register?"],
+    ["mirror snyc x", 2, "did you mean banger mirror sync?"],
     ["docter", 2, "did you mean banger doctor?"],
     ["kernel pull --forse generic-6.12", 2, "did you mean --force?"],
     ["kernel list --avaliable", 2, "did you mean --available?"],
@@ -106,6 +107,10 @@ describe("a command line that means nothing", () => {
     ["kernel path generic-6.12 vmlinux extra", "too many arguments"],
     ["kernel path generic-6.12 kernel", "is not a part of a kernel"],
     ["kernel gc generic-6.12", "too many arguments"],
+    ["mirror", "hint: see which there are: banger help mirror"],
+    ["mirror sync", "missing required argument folder"],
+    ["mirror sync a b", "too many arguments"],
+    ["mirror sync a --entries", "argument missing"],
     ["image list extra", "too many arguments"],
     ["doctor extra", "too many arguments"],
   ])("%j exits with 2 and says: %s", async (line, words) => {

@@ -12,6 +12,8 @@ export interface NginxOptions {
   readonly root: string;
   /** With it https is served too. */
   readonly certificate?: Pick<Certificate, "keyFile" | "certFile">;
+  /** A `server { … }` of somebody's own in place of ours; it gets our port and `root`. */
+  readonly server?: string;
 }
 
 /** One line of the access log. nginx writes it when the answer has been sent. */
@@ -151,12 +153,21 @@ function configuration(
   options: NginxOptions,
 ): string {
   const { root, certificate } = options;
+  const own = options.server
+    ?.replace(/\blisten [^;]*;/, `listen 127.0.0.1:${port};`)
+    .replace(/\broot [^;]*;/, `root "${root}";`);
   const tls =
     certificate === undefined || tlsPort === undefined
       ? ""
       : `listen 127.0.0.1:${tlsPort} ssl;
     ssl_certificate "${certificate.certFile}";
     ssl_certificate_key "${certificate.keyFile}";`;
+  const server = `server {
+    listen 127.0.0.1:${port};
+    ${tls}
+    ${root.startsWith("http://") ? "" : `root "${root}";`}
+    location / { ${root.startsWith("http://") ? `proxy_pass ${root};` : "autoindex off;"} }
+  }`;
   return `daemon off;
 master_process off;
 pid "${folder}/nginx.pid";
@@ -172,17 +183,13 @@ http {
   uwsgi_temp_path "${folder}/uwsgi";
   scgi_temp_path "${folder}/scgi";
   sendfile on;
-  server {
-    listen 127.0.0.1:${port};
-    ${tls}
-    ${root.startsWith("http://") ? "" : `root "${root}";`}
-    location / { ${root.startsWith("http://") ? `proxy_pass ${root};` : "autoindex off;"} }
-  }
+  ${own ?? server}
 }
 `;
 }
 
-async function untilListening(port: number, child: RunningChild): Promise<void> {
+/** Resolves when the program answers on the port. @throws if it ends before, or after ten seconds */
+export async function untilListening(port: number, child: RunningChild): Promise<void> {
   const endMs = performance.now() + 10_000;
   for (;;) {
     const socket = connect(port, "127.0.0.1");
@@ -193,7 +200,7 @@ async function untilListening(port: number, child: RunningChild): Promise<void> 
     socket.destroy();
     // Another program may hold the port; nginx then ends by itself.
     if (child.ended || performance.now() > endMs) {
-      throw new Error(`nginx does not listen on port ${port}: ${child.stderr}`);
+      throw new Error(`nobody listens on port ${port}: ${child.stderr}`);
     }
     if (accepted) {
       return;
@@ -205,7 +212,7 @@ async function untilListening(port: number, child: RunningChild): Promise<void> 
 }
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

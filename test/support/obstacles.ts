@@ -25,15 +25,18 @@ export function mountObstacle(): string | undefined {
  * the reason in its name; with `CI=true` it fails instead, so that no proof is left out in silence.
  *
  * @param obstacle why it cannot run, as {@link straceObstacle} says; `undefined` if it can.
+ * @param alone whether it has what other tests of the file use too, and must not run beside them.
  */
 export function testUnless(
   obstacle: string | undefined,
   name: string,
   work: () => Promise<void>,
   timeoutMs: number,
+  alone = false,
 ): void {
   if (obstacle === undefined) {
-    test.concurrent(name, work, timeoutMs);
+    if (alone) test(name, work, timeoutMs);
+    else test.concurrent(name, work, timeoutMs);
   } else if (process.env["CI"] === "true") {
     test(name, () => {
       throw new Error(`this test must not be skipped in CI: ${obstacle}`);

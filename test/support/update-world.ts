@@ -78,11 +78,19 @@ export function useUpdateWorlds(): { readonly world: UpdateWorld } {
 
 /** One host whose mirror is an nginx on a repository that has catalog 1000. */
 class UpdateWorld implements AsyncDisposable {
+  /** A banger that trusts the repository's first root. */
+  readonly executable: string;
   readonly sandbox: Sandbox;
   readonly repository: SignedRepository;
   readonly nginx: Nginx;
 
-  private constructor(sandbox: Sandbox, repository: SignedRepository, nginx: Nginx) {
+  private constructor(
+    executable: string,
+    sandbox: Sandbox,
+    repository: SignedRepository,
+    nginx: Nginx,
+  ) {
+    this.executable = executable;
     this.sandbox = sandbox;
     this.repository = repository;
     this.nginx = nginx;
@@ -97,7 +105,7 @@ class UpdateWorld implements AsyncDisposable {
     // Nobody outside is asked when the mirror has nothing good.
     sandbox.setEnv("https_proxy", "http://127.0.0.1:9");
     sandbox.setEnv("BANGER_HTTP_RETRIES", "0");
-    return new UpdateWorld(sandbox, repository, nginx);
+    return new UpdateWorld(trust.executable, sandbox, repository, nginx);
   }
 
   update(...args: readonly string[]): Promise<ChildResult> {

@@ -75,20 +75,26 @@ function refuseOtherRoot(folder: PublicFolder, { trustedRoot, kept }: SignedCont
     const { version } = parseRole.root(ours).signed;
     const key = `${mirrorNames.metadata}/${version}.root.json`;
     const there = folder.read(key, maxMetadataBytes);
-    if (there === undefined || Buffer.compare(there, ours) === 0 || !isRoot(there)) continue;
+    if (there === undefined || !isRootOfOthers(there, ours)) continue;
     throw new BangerError("refused", `${folder.root} is the mirror of another signed catalog`, {
       hint: "each catalog needs a folder of its own",
     });
   }
 }
 
-/** A damaged file is written again. */
-function isRoot(bytes: Uint8Array): boolean {
+/** A damaged file is nobody's, and is written again. */
+function isRootOfOthers(there: Uint8Array, ours: Uint8Array): boolean {
+  let root: ReturnType<typeof parseRole.root>;
   try {
-    parseRole.root(bytes);
-    return true;
+    root = parseRole.root(there);
   } catch {
     return false;
+  }
+  try {
+    parseRole.root(ours).verifyDelegate("root", root);
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -70,6 +70,7 @@ export async function syncMirror(
     const entries = wantedEntries(content.catalog, input.entries);
     const wanted = filesOf(entries);
     const named = new Set(filesOf(content.catalog.entries).map(({ key }) => key));
+    for (const inner of [mirrorNames.metadata, mirrorNames.targets]) folder.checkInner(inner);
     await refuseOtherMirror(folder, content);
     for (const inner of ["", mirrorNames.metadata, mirrorNames.targets]) folder.sweep(inner);
     const files = await bringFiles(context, folder, wanted);
