@@ -63,6 +63,11 @@ export class ProgressLine {
           `${progress.name}: ${publishWords[progress.step]} ${escapeControls(progress.where)}`,
         );
         return;
+      case "catalog-fault":
+        this.#output.warn(
+          `${escapeControls(progress.failure.message)}; ${escapeControls(progress.failure.hint ?? "")}`,
+        );
+        return;
       case "damaged":
         this.#output.warn(`${progress.name}: the installed files are damaged; installing it again`);
         return;

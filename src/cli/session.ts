@@ -60,17 +60,18 @@ export class Session {
     const environment = readEnvironment();
     const { embedded } = this.#settings;
     const scope = undefined;
+    const { report } = new ProgressLine(output);
     let catalog: Promise<Catalog> | undefined;
     return {
       environment,
       scope,
       embedded,
       signal: abortOnSignals(),
-      report: new ProgressLine(output).report,
+      report,
       userAgent: this.#settings.userAgent,
       guests: this.#settings.guests,
       catalog: () => {
-        catalog ??= catalogOf({ environment, scope, embedded });
+        catalog ??= catalogOf({ environment, scope, embedded, report });
         return catalog;
       },
     };
@@ -135,10 +136,10 @@ export class Session {
 
 /** Many commands never ask, so what can tell is loaded only then. */
 async function catalogOf(
-  context: Pick<Context, "environment" | "embedded" | "scope">,
+  context: Pick<Context, "environment" | "embedded" | "scope" | "report">,
 ): Promise<Catalog> {
-  const { catalogStanding } = await import("../ops/catalog-standing.ts");
-  return (await catalogStanding(context)).catalog;
+  const { catalogInUse } = await import("../ops/catalog-standing.ts");
+  return catalogInUse(context);
 }
 
 /** What every command inherits; so it must be there before the first is added. */

@@ -24,22 +24,32 @@ export interface RepositorySource {
 /** A repository in a folder; its metadata may also lie in the folder itself, and its targets beside it. */
 export function folderSource(folder: string): RepositorySource {
   const root = path.resolve(folder);
-  const isFlat = lookThrough(path.join(root, "metadata")) === undefined;
   const place = (file: string): string => {
     const at = path.join(root, file);
-    return isFlat && lookThrough(at) === undefined ? path.join(root, path.basename(file)) : at;
+    const isFlat = lookedAt(path.join(root, "metadata")) === undefined;
+    return isFlat && lookedAt(at) === undefined ? path.join(root, path.basename(file)) : at;
   };
   return {
     label: root,
     async read(file, maxBytes) {
       const at = place(file);
-      const stats = lookThrough(at);
+      const stats = lookedAt(at);
       if (stats === undefined) return undefined;
       if (!stats.isFile()) throw new BangerError("network", `${at} is not a file`);
       if (stats.size > maxBytes) throw tooLarge(at, maxBytes);
       return readWhole(at);
     },
   };
+}
+
+/** A folder that cannot be looked into is to whoever asks what a server is that cannot be reached. */
+function lookedAt(file: string): ReturnType<typeof lookThrough> {
+  try {
+    return lookThrough(file);
+  } catch (error) {
+    if (!(error instanceof BangerError)) throw error;
+    throw new BangerError("network", error.message, { hint: error.hint, cause: error });
+  }
 }
 
 /** What servers answer for a file that is not there; an object storage that may not be listed says 403. */

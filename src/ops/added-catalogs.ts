@@ -9,14 +9,11 @@ import { lookAt, readText } from "../io/files.ts";
 import { withCatalogLock } from "../store/catalog-records.ts";
 import { readCatalogSource, removeCatalogSource } from "../store/catalog-sources.ts";
 import { KernelStore } from "../store/kernel-store.ts";
-import { verifyRoots } from "../trust/repository.ts";
+import { maxMetadataBytes, verifyRoots } from "../trust/repository.ts";
 import { scopeToSource } from "./catalog-scope.ts";
 import type { Context } from "./context.ts";
 import { mirrorPlace } from "./mirrors.ts";
 import { addFetched, type UpdateResult } from "./update-catalog.ts";
-
-/** A root has some kilobytes. */
-const maxRootBytes = 5_000_000;
 
 export interface AddInput {
   readonly name: CatalogName;
@@ -83,7 +80,7 @@ function placeOf({ place, acceptExpired }: AddInput): string {
 }
 
 function readRoot(file: string): string {
-  const text = readText(path.resolve(file), maxRootBytes);
+  const text = readText(path.resolve(file), maxMetadataBytes.root);
   if (text === undefined) throw new BangerError("not-found", `there is no file ${file}`);
   try {
     verifyRoots(new TextEncoder().encode(text), []);

@@ -4,7 +4,7 @@ import { BangerError } from "../core/errors.ts";
 import type { CatalogName } from "../core/kernel-name.ts";
 import { catalogSourceNames, readCatalogSource } from "../store/catalog-sources.ts";
 import { KernelStore } from "../store/kernel-store.ts";
-import { catalogStanding } from "./catalog-standing.ts";
+import { catalogInUse } from "./catalog-standing.ts";
 import type { Context } from "./context.ts";
 
 /** What is known of a catalog that was added and never fetched. */
@@ -61,7 +61,7 @@ function scoped(context: Context, name: CatalogName, source?: CatalogSource): Co
     },
     embedded: { catalog: () => nothing, root: source?.root },
     catalog: () => {
-      catalog ??= catalogStanding(inner).then((standing) => standing.catalog);
+      catalog ??= catalogInUse(inner);
       return catalog;
     },
   };

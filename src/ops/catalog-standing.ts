@@ -48,6 +48,19 @@ export async function catalogStanding({
   return { ...newerOf(catalog, kept), fault };
 }
 
+/**
+ * The catalog that counts. When what an update brought is of no use, that is reported.
+ *
+ * @throws {BangerError} `bad-catalog`, `io`.
+ */
+export async function catalogInUse(
+  context: Pick<Context, "environment" | "embedded" | "scope" | "report">,
+): Promise<Catalog> {
+  const { catalog, fault } = await catalogStanding(context);
+  if (fault !== undefined) context.report({ kind: "catalog-fault", failure: fault });
+  return catalog;
+}
+
 /** The catalog with the higher serial. */
 export function newerOf(builtIn: Catalog, kept: KeptRepository | undefined): CatalogStanding {
   const isNewer = kept !== undefined && kept.parsed.serial > builtIn.serial;

@@ -53,6 +53,8 @@ export type Progress =
       /** Folder, object or URL. */
       readonly where: string;
     }
+  /** What an update brought is of no use, and the catalog that came with banger counts. */
+  | { readonly kind: "catalog-fault"; readonly failure: BangerError }
   | { readonly kind: "damaged"; readonly name: KernelName }
   /** Something long begins, in words. */
   | { readonly kind: "step"; readonly name: string; readonly text: string }

@@ -52,13 +52,6 @@ export async function updateCatalog(context: Context, input: UpdateInput): Promi
       known: before.kept?.files,
       scratch,
     });
-    if (kept.parsed.serial < builtIn.serial) {
-      throw new BangerError(
-        "verification-failed",
-        `the catalog of ${source} is older than the one within banger: its serial is ${kept.parsed.serial}, that one's is ${builtIn.serial}`,
-        { hint: "nothing was changed: the catalog within banger stays in use" },
-      );
-    }
     putCatalogRecord(environment, scope?.name ?? defaultCatalog, kept.record);
     const standing = newerOf(builtIn, kept);
     const outcome = standing.catalog.serial === before.catalog.serial ? "current" : "updated";
@@ -97,23 +90,6 @@ export async function addFetched(
   });
 }
 
-interface FetchedCatalog {
-  /** As messages call where it came from. */
-  readonly source: string;
-  readonly kept: KeptRepository;
-}
-
-async function fetchCatalog(
-  context: Context,
-  input: UpdateInput,
-  base: RefreshBase,
-): Promise<FetchedCatalog> {
-  const { files, source } = await fetchFrom(context, input, base);
-  // What is kept is judged by the code that will read it.
-  const kept = readKept(base.trustedRoot, recordOf(files, source.label, now()));
-  return { source: source.label, kept };
-}
-
 function waitingAs({ signal, report }: Context): Parameters<typeof withCatalogLock>[1] {
   return {
     signal,
@@ -145,16 +121,17 @@ function requireRoot({ environment, embedded, scope }: Context): string {
   );
 }
 
-interface Fetched {
-  readonly files: RepositoryFiles;
-  readonly source: RepositorySource;
+interface FetchedCatalog {
+  /** As messages call where it came from. */
+  readonly source: string;
+  readonly kept: KeptRepository;
 }
 
-async function fetchFrom(
+async function fetchCatalog(
   context: Context,
   input: UpdateInput,
   base: RefreshBase,
-): Promise<Fetched> {
+): Promise<FetchedCatalog> {
   if (input.acceptExpired && input.from === undefined) {
     throw new BangerError(
       "usage",
@@ -165,14 +142,13 @@ async function fetchFrom(
     );
   }
   if (input.from !== undefined) {
-    const source = folderSource(path.resolve(input.from));
     const take = input.acceptExpired ? takeExpired : refreshRepository;
-    return { files: await take(base, source), source };
+    return fetchFrom(context, base, folderSource(path.resolve(input.from)), take);
   }
   const failures: BangerError[] = [];
   for (const source of sourcesOf(context)) {
     try {
-      return { files: await refreshRepository(base, source), source };
+      return await fetchFrom(context, base, source, refreshRepository);
     } catch (error) {
       if (!(error instanceof BangerError) || ![4, 5].includes(error.exitCode)) throw error;
       failures.push(error);
@@ -186,6 +162,26 @@ async function fetchFrom(
   }
   throw (
     failures.find(({ exitCode }) => exitCode === 4) ?? failures.at(-1) ?? new Error("no source")
+  );
+}
+
+/** What one place has, if it is good enough to be kept: another may have better. */
+async function fetchFrom(
+  { embedded }: Context,
+  base: RefreshBase,
+  source: RepositorySource,
+  take: (base: RefreshBase, source: RepositorySource) => Promise<RepositoryFiles>,
+): Promise<FetchedCatalog> {
+  const { label } = source;
+  const files = await take(base, source);
+  // What is kept is judged by the code that will read it.
+  const kept = readKept(base.trustedRoot, recordOf(files, label, now()));
+  const { serial: floor } = embedded.catalog();
+  if (kept.parsed.serial >= floor) return { source: label, kept };
+  throw new BangerError(
+    "verification-failed",
+    `the catalog of ${label} is older than the one within banger: its serial is ${kept.parsed.serial}, that one's is ${floor}`,
+    { hint: "nothing was changed: the catalog within banger stays in use" },
   );
 }
 

@@ -34,9 +34,11 @@ export function catalogRecordFile(stateDir: string, name: CatalogName): string {
  * @throws {BangerError} `bad-state`, when it is damaged; `io`.
  */
 export function readCatalogRecord(
-  { stateDir }: Environment,
+  environment: Environment,
   name: CatalogName,
 ): CatalogRecord | undefined {
+  const { stateDir } = environment;
+  checkInnerFolder(catalogsFolder(stateDir), "read", environment);
   const file = catalogRecordFile(stateDir, name);
   const text = readText(file, maxCatalogRecordBytes);
   return text === undefined ? undefined : parseCatalogRecord(text, file);

@@ -1,5 +1,6 @@
 import type { CatalogRecord } from "../core/catalog-record.ts";
 import { type Catalog, parseCatalogText } from "../core/catalog.ts";
+import { BangerError } from "../core/errors.ts";
 import {
   parseRole,
   type RepositoryFiles,
@@ -27,10 +28,20 @@ export function readKept(trustedRoot: Uint8Array, record: CatalogRecord): KeptRe
   return { ...verified, files, parsed, record };
 }
 
-/** What is to be kept of a repository. */
+/** What is to be kept of a repository. @throws {BangerError} `verification-failed`, when a file of it is no text */
 export function recordOf(files: RepositoryFiles, source: string, checkedAt: string): CatalogRecord {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const text = (bytes: Uint8Array): string => decoder.decode(bytes);
+  const text = (bytes: Uint8Array): string => {
+    try {
+      return decoder.decode(bytes);
+    } catch (cause) {
+      throw new BangerError(
+        "verification-failed",
+        `the catalog of ${source} has a file that is no text in UTF-8`,
+        { cause },
+      );
+    }
+  };
   return {
     version: 1,
     roots: files.roots.map(text),

@@ -11,6 +11,7 @@ import { readWhole } from "../io/read-range.ts";
 import type { RepositorySource } from "../io/repository-source.ts";
 import {
   catalogTarget,
+  maxMetadataBytes,
   parseRole,
   type RepositoryFiles,
   type RoleName,
@@ -82,6 +83,12 @@ async function update(
     metadataBaseUrl: `${base}metadata`,
     targetBaseUrl: `${base}targets`,
     fetcher,
+    config: {
+      rootMaxLength: maxMetadataBytes.root,
+      timestampMaxLength: maxMetadataBytes.timestamp,
+      snapshotMaxLength: maxMetadataBytes.snapshot,
+      targetsMaxLength: maxMetadataBytes.targets,
+    },
   });
   try {
     await updater.refresh();
@@ -155,8 +162,9 @@ class SourceFetcher implements Fetcher {
   }
 
   async downloadBytes(url: string, maxLength: number): Promise<Buffer> {
-    const bytes = await this.#read(url, maxLength);
     const role = roleNames.find((name) => url.endsWith(`${name}.json`));
+    const limit = role === undefined ? maxLength : Math.min(maxLength, maxMetadataBytes[role]);
+    const bytes = await this.#read(url, limit);
     if (role !== undefined) this.latest.set(role, bytes);
     if (role === "root") this.roots.push(bytes);
     return Buffer.from(bytes);

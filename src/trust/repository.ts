@@ -20,6 +20,18 @@ export type RoleName = "root" | "targets" | "snapshot" | "timestamp";
 /** All roles, in the order in which they are trusted. */
 export const roleNames: readonly RoleName[] = ["root", "timestamp", "snapshot", "targets"];
 
+/**
+ * No metadata of a role is larger, in bytes. It is parsed before its signatures can be looked at, and
+ * keys in a time that grows with the square of their number: whoever has a server, and no key, must not
+ * be able to keep a host busy.
+ */
+export const maxMetadataBytes: Readonly<Record<RoleName, number>> = {
+  root: 64 * 2 ** 10,
+  timestamp: 16 * 2 ** 10,
+  snapshot: 256 * 2 ** 10,
+  targets: 256 * 2 ** 10,
+};
+
 /** The files of a repository, as somebody gave them to us. */
 export interface RepositoryFiles {
   /** The roots that follow the trusted one, each signed by the one before. */

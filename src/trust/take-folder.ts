@@ -6,6 +6,7 @@ import { olderRole } from "./older-role.ts";
 import type { TrustBase } from "./refresh.ts";
 import {
   catalogTarget,
+  maxMetadataBytes,
   parseRole,
   type RepositoryFiles,
   type RoleName,
@@ -13,9 +14,8 @@ import {
   verifyRoots,
 } from "./repository.ts";
 
-/** As in the client workflow; see `tuf-js` for the figures. */
+/** As in the client workflow; see `tuf-js` for the figure. */
 const maxRootRotations = 256;
-const maxMetadataBytes = 5_000_000;
 
 /**
  * Takes a repository as it lies there, however old: for a host without a network, whose owner says that
@@ -32,7 +32,7 @@ export async function takeExpired(
   let root = verifyRoots(trustedRoot, roots);
   for (let turn = 0; turn < maxRootRotations; turn++) {
     const next = `metadata/${root.signed.version + 1}.root.json`;
-    const bytes = await source.read(next, maxMetadataBytes);
+    const bytes = await source.read(next, maxMetadataBytes.root);
     if (bytes === undefined) break;
     roots.push(bytes);
     root = verifyRoots(trustedRoot, roots);
@@ -40,11 +40,15 @@ export async function takeExpired(
   const { consistentSnapshot } = root.signed;
   const versioned = (role: RoleName, version: number): string =>
     `metadata/${consistentSnapshot ? `${version}.` : ""}${role}.json`;
-  const timestamp = await take(source, "metadata/timestamp.json", maxMetadataBytes);
+  const timestamp = await take(source, "metadata/timestamp.json", maxMetadataBytes.timestamp);
   const { version } = parseRole.timestamp(timestamp).signed.snapshotMeta;
-  const snapshot = await take(source, versioned("snapshot", version), maxMetadataBytes);
+  const snapshot = await take(source, versioned("snapshot", version), maxMetadataBytes.snapshot);
   const meta = parseRole.snapshot(snapshot).signed.meta["targets.json"];
-  const targets = await take(source, versioned("targets", meta?.version ?? 0), maxMetadataBytes);
+  const targets = await take(
+    source,
+    versioned("targets", meta?.version ?? 0),
+    maxMetadataBytes.targets,
+  );
   const target = parseRole.targets(targets).signed.targets[catalogTarget];
   const hash = target?.hashes["sha256"] ?? "";
   // Nothing is verified yet, and this becomes a path.

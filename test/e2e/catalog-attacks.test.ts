@@ -1,6 +1,6 @@
 /** What `catalog update` refuses: each attack that The Update Framework names, from a server and from a folder. */
 import { describe, expect, test } from "bun:test";
-import { cpSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf } from "../support/answers.ts";
 import { inDays, type SignedRepository, SigningKey } from "../support/signed-repository.ts";
@@ -136,6 +136,24 @@ describe("catalog update", () => {
         truncateSync(join(it.folder, `targets/${hash}.catalog.json`), 2 ** 32);
       },
       /more than/,
+    ],
+    [
+      "a root with so many keys that reading it takes long",
+      (it) => {
+        const text = `{"signatures":[],"signed":{"_type":"root","pad":"${"x".repeat(70_000)}"}}`;
+        writeFileSync(join(it.folder, "metadata/2.root.json"), text);
+      },
+      /more than (?:the expected )?65536 bytes/,
+    ],
+    [
+      "a newer root with bytes that are no text where nobody signs",
+      (it) => {
+        it.rotate("timestamp");
+        const file = join(it.folder, "metadata/2.root.json");
+        const noText = Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x2c]);
+        writeFileSync(file, Buffer.concat([noText, readFileSync(file).subarray(1)]));
+      },
+      /no text in UTF-8/,
     ],
     [
       "a catalog that is older than the embedded one",

@@ -1,6 +1,6 @@
 /** `catalog update` of good repositories, served by nginx and from folders, and what is kept of them. */
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 // Not by its index, which puts a mock in the place of this process's own fetch.
 import { tufHandlers } from "@tufjs/repo-mock/dist/handler";
@@ -110,6 +110,21 @@ describe("catalog update", () => {
     );
   });
 
+  test("asks the next mirror when one has an older catalog, or cannot be looked into", async () => {
+    const { repository, sandbox, nginx } = host.world;
+    const stale = join(sandbox.folder, "stale");
+    const serial = repository.state.catalog;
+    repository.publish(catalogText(1));
+    cpSync(repository.folder, stale, { recursive: true });
+    repository.publish(serial);
+    sandbox.useMirrors(sandbox.write("file", ""), stale, nginx.url);
+    expect(documentOf(await host.world.update())).toMatchObject({
+      outcome: "updated",
+      serial: 1000,
+      source: nginx.url,
+    });
+  });
+
   test("heals what was torn or forged in the state folder", async () => {
     documentOf(await host.world.update());
     const file = join(host.world.sandbox.state, "catalogs/banger.json");
@@ -124,7 +139,10 @@ describe("catalog update", () => {
       const document = await host.world.status();
       expect(document).toMatchObject({ from: "embedded", serial: embeddedSerial });
       expect(textAt(document, "problem")).toContain("is of no use");
-      requireExit(await host.world.sandbox.banger(["kernel", "list", "--available"]));
+      const listed = requireExit(
+        await host.world.sandbox.banger(["kernel", "list", "--available"]),
+      );
+      expect(listed.stderr).toContain("is of no use");
       expect(documentOf(await host.world.update())).toMatchObject({
         outcome: "updated",
         serial: 1000,
