@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { Guests } from "../boot/guest-files.ts";
 import { parseCatalog, type Catalog } from "../core/catalog.ts";
-import { BangerError } from "../core/errors.ts";
 import type { Run, Shown } from "./app.ts";
 import { addCatalog } from "./commands/catalog.ts";
 import { addCatalogSources } from "./commands/catalog-sources.ts";
@@ -21,7 +20,7 @@ import { addKernelRemove } from "./commands/kernel-remove.ts";
 import { addKernelShow } from "./commands/kernel-show.ts";
 import { addKernelVerify } from "./commands/kernel-verify.ts";
 import { addMirror } from "./commands/mirror.ts";
-import { unknownCommand } from "./failures.ts";
+import { addGroup } from "./group.ts";
 import { addBareRun, addHelp, Session } from "./session.ts";
 
 /** What was compiled into this executable. */
@@ -103,22 +102,6 @@ function addCommands(program: Command, run: Run, build: Build, version: () => Sh
   addHelp(program);
   // Only now: a command that is added later would inherit it.
   for (const parent of [program, kernel, image, catalog, mirror]) parent.allowExcessArguments();
-}
-
-/** A command that only has commands of its own. */
-function addGroup(program: Command, name: string, summary: string): Command {
-  const group = program
-    .command(name)
-    .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-    .summary(summary);
-  group.action(() => {
-    const [word] = group.args;
-    if (word !== undefined) throw unknownCommand(group, word);
-    throw new BangerError("usage", `banger ${name} wants a command`, {
-      hint: `see which there are: banger help ${name}`,
-    });
-  });
-  return group;
 }
 
 function versionOf(build: Build, catalog: Catalog): Shown {

@@ -37,3 +37,8 @@ export function pause(durationMs: number, signal: AbortSignal): Promise<void> {
 export function daysSince(time: string): number {
   return (Date.now() - Date.parse(time)) / 86_400_000;
 }
+
+/** So many days from now, as RFC 3339 in UTC, to the second. */
+export function daysFromNow(days: number): string {
+  return `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 19)}Z`;
+}

@@ -153,7 +153,8 @@ function parsed<Result>(
   }
 }
 
-type AnyMetadata = Metadata<Root> | Metadata<Timestamp> | Metadata<Snapshot> | Metadata<Targets>;
+/** Metadata of one of the four roles. */
+export type AnyMetadata = Metadata<Root | Timestamp | Snapshot | Targets>;
 
 /** @see https://theupdateframework.github.io/specification/latest/#verify-signatures 5.3.4, 5.4.2, 5.5.3, 5.6.3 */
 function requireSigned(root: Metadata<Root>, role: RoleName, metadata: AnyMetadata): void {

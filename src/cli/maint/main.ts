@@ -1,6 +1,8 @@
 import { loadCatalog } from "../../io/catalog-file.ts";
+import { addGroup } from "../group.ts";
 import { addBareRun, addHelp, Session } from "../session.ts";
 import { addBuild } from "./build.ts";
+import { addCatalogSign } from "./catalog-sign.ts";
 import { addCheck } from "./check.ts";
 import { addCheckCatalog } from "./check-catalog.ts";
 import { addCheckKeys } from "./check-keys.ts";
@@ -10,6 +12,7 @@ import { addPublish } from "./publish.ts";
 import { addPush } from "./push.ts";
 import { addRemove } from "./remove.ts";
 import { addReproduce } from "./reproduce.ts";
+import { addTrust } from "./trust.ts";
 import type { Repository } from "./repository.ts";
 
 /**
@@ -38,8 +41,12 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addCheckCatalog(program, run, repository);
         addCheckKeys(program, run, repository);
         addOutdated(program, run, repository);
+        const catalog = addGroup(program, "catalog", "sign the catalog, so that hosts take it");
+        addCatalogSign(catalog, run, repository);
+        const trust = addGroup(program, "trust", "make and renew what hosts verify the catalog by");
+        addTrust(trust, run, repository);
         addHelp(program);
-        program.allowExcessArguments();
+        for (const parent of [program, catalog, trust]) parent.allowExcessArguments();
       },
     },
     argv,

@@ -7,6 +7,8 @@ export interface Repository {
   readonly version: string;
   readonly root: string;
   readonly catalogFile: string;
+  /** The signed repository in the making: `root.json`, `metadata/`, `targets/`. */
+  readonly trust: string;
   /** Tarballs and sidecars that are kept in the checkout. */
   readonly bundles: string;
   /** One file a kernel line, and the fragments that they name. */
@@ -25,6 +27,7 @@ export function repositoryAt(root: string, version: string): Repository {
     version,
     root,
     catalogFile: path.join(root, "catalog/catalog.json"),
+    trust: path.join(root, "catalog/trust"),
     bundles: path.join(root, "bundles"),
     recipes: path.join(root, "catalog/recipes"),
     keys: path.join(root, "catalog/upstream-keys"),
