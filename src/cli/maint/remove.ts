@@ -2,7 +2,7 @@ import path from "node:path";
 import type { Command } from "commander";
 import { BangerError } from "../../core/errors.ts";
 import { inOrder } from "../../ops/catalog-text.ts";
-import { type Withdrawal, withdrawEntry } from "../../ops/withdraw-entry.ts";
+import { type EntryRemoval, removeEntry } from "../../ops/remove-entry.ts";
 import { type App, pathOf, entryReferenceOf, type Run } from "../app.ts";
 import { confirm } from "../confirm.ts";
 import { publicationHelp, publicationOf } from "./publication.ts";
@@ -48,7 +48,7 @@ export function addRemove(program: Command, run: Run, repository: Repository): v
           const question = `Delete the files of ${reference.name}:${reference.arch} for everybody?`;
           await confirm(app, question, options.yes === true);
         }
-        const removed = await withdrawEntry(app.context, bucket, {
+        const removed = await removeEntry(app.context, bucket, {
           reference,
           catalogFile: path.resolve(pathOf(options.catalog, "--catalog")),
           cache: repository.cache,
@@ -76,7 +76,7 @@ const resultWords = {
 
 function tellRest(
   app: App,
-  { entry, plan, objects }: Withdrawal,
+  { entry, plan, objects }: EntryRemoval,
   catalog: string,
   dryRun: boolean,
 ): void {

@@ -19,7 +19,7 @@ import type { Context } from "./context.ts";
 import { objectsOf } from "./public-object.ts";
 
 /** Which entry to take out of which catalog, and what else. */
-export interface WithdrawInput {
+export interface RemoveEntryInput {
   readonly reference: Reference;
   readonly catalogFile: string;
   readonly cache: string;
@@ -34,16 +34,16 @@ export interface WithdrawInput {
 }
 
 /** What became of one file in the bucket. */
-export interface WithdrawnObject {
+export interface RemovedObject {
   readonly key: string;
   /** As rclone calls it. */
   readonly object: string;
   readonly result: "left" | "deleted" | "would-delete" | "absent";
 }
 
-export interface Withdrawal {
+export interface EntryRemoval {
   readonly entry: CatalogEntry;
-  readonly objects: readonly WithdrawnObject[];
+  readonly objects: readonly RemovedObject[];
   readonly plan: CatalogPlan;
 }
 
@@ -57,11 +57,11 @@ const releaseTags = "v*";
  * file that is to go, or the releases cannot be told; `bad-catalog`, `busy`, `failed`, `network`, `io`,
  * `no-space`.
  */
-export async function withdrawEntry(
+export async function removeEntry(
   context: Context,
   bucket: Bucket,
-  input: WithdrawInput,
-): Promise<Withdrawal> {
+  input: RemoveEntryInput,
+): Promise<EntryRemoval> {
   const { catalogFile, cache, wait, reference } = input;
   const doing = `removing ${reference.name}`;
   return withCatalogLock(context, { catalogFile, cache, doing, wait }, async () => {
@@ -73,7 +73,7 @@ export async function withdrawEntry(
       refuseNamed(keys, plan, catalogFile);
       if (!input.breakReleases) await refuseReleased(context, keys, catalogFile);
     }
-    const objects: WithdrawnObject[] = [];
+    const objects: RemovedObject[] = [];
     for (const key of keys) {
       const result = input.deleteRemote ? await remove(context, bucket, key, input.dryRun) : "left";
       objects.push({ key, object: bucket.label(key), result });
@@ -152,7 +152,7 @@ async function remove(
   bucket: Bucket,
   key: string,
   dryRun: boolean,
-): Promise<WithdrawnObject["result"]> {
+): Promise<RemovedObject["result"]> {
   if ((await bucket.sizeOf(key)) === undefined) return "absent";
   if (dryRun) return "would-delete";
   context.report({ kind: "publish", name: key, step: "delete", where: bucket.label(key) });
