@@ -7,6 +7,9 @@ import { isKernelName, type KernelName } from "./kernel-name.ts";
 import { compareVersions, isKernelVersion, type KernelVersion } from "./kernel-version.ts";
 import type { BuildSelector } from "./reference.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
+import { type Support, supportSchema } from "./support.ts";
+import { isUtcTime } from "./utc-time.ts";
+import { type Withdrawn, withdrawnSchema } from "./withdrawn.ts";
 
 /** A small document beside a tarball, as immutable as it. @see docs/formats/catalog.md */
 export interface Sidecar {
@@ -38,6 +41,10 @@ export interface CatalogEntry {
   readonly features?: readonly string[] | undefined;
   /** How it booted when it was published; the sidecar of kind `boot` tells the rest. */
   readonly boot?: BootSummary | undefined;
+  /** Until when its line is kept up, and by whom. */
+  readonly support?: Support | undefined;
+  /** Set when it must no longer be installed. */
+  readonly withdrawn?: Withdrawn | undefined;
   /** Each kind once. */
   readonly sidecars?: readonly Sidecar[] | undefined;
 }
@@ -63,8 +70,6 @@ export const maxCatalogBytes: number = 16 * 2 ** 20;
 
 const httpsUrl =
   /^https:\/\/[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?(?:\/[A-Za-z0-9._~+-]+)+$/;
-const rfc3339 =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 
 const text = (what: string, maxLength: number) =>
   v.pipe(
@@ -146,6 +151,8 @@ const entryFields = {
     ),
   ),
   boot: v.optional(bootSummarySchema),
+  support: v.optional(supportSchema),
+  withdrawn: v.optional(withdrawnSchema),
   sidecars: v.optional(
     v.pipe(
       v.array(sidecarFields, "must be a list"),
@@ -166,7 +173,7 @@ const wholeCatalog = v.object(
     serial: wholeNumber("a whole number", 1, Number.MAX_SAFE_INTEGER),
     updated: v.pipe(
       v.string("must be an RFC 3339 time in UTC"),
-      v.regex(rfc3339, "must be an RFC 3339 time in UTC, like 2026-01-31T12:00:00Z"),
+      v.check(isUtcTime, "must be an RFC 3339 time in UTC, like 2026-01-31T12:00:00Z"),
     ),
     entries: v.array(v.unknown(), "must be a list"),
   },
@@ -250,6 +257,18 @@ export function findEntry(catalog: Catalog, name: string, arch: Arch): CatalogEn
   return catalog.entries.find((entry) => entry.name === name && entry.arch === arch);
 }
 
+/** Whether the entry may be proposed to somebody: it is not withdrawn. */
+export function isOffered(entry: CatalogEntry): boolean {
+  return entry.withdrawn === undefined;
+}
+
+/** The entry to use in the place of a withdrawn one; undefined when none is named, there, and good. */
+export function replacementOf(catalog: Catalog, entry: CatalogEntry): CatalogEntry | undefined {
+  const name = entry.withdrawn?.replaced_by;
+  const found = name === undefined ? undefined : findEntry(catalog, name, entry.arch);
+  return found !== undefined && isOffered(found) ? found : undefined;
+}
+
 /** Whether the entry is the build that the reference selects; without selector every build is. */
 export function entryMatches(entry: CatalogEntry, build: BuildSelector | undefined): boolean {
   if (build === undefined) return true;
@@ -258,10 +277,10 @@ export function entryMatches(entry: CatalogEntry, build: BuildSelector | undefin
     : entry.tarball_sha256 === build.sha256;
 }
 
-/** The entry to offer to somebody who names none: the newest generic kernel. */
+/** The entry to offer to somebody who names none: the newest generic kernel that is not withdrawn. */
 export function recommendedEntry(catalog: Catalog, arch: Arch): CatalogEntry | undefined {
   return catalog.entries
-    .filter((entry) => entry.arch === arch && entry.distro === "generic")
+    .filter((entry) => entry.arch === arch && entry.distro === "generic" && isOffered(entry))
     .toSorted((a, b) => compareVersions(b.kernel_version, a.kernel_version))[0];
 }
 

@@ -1,5 +1,13 @@
-import { type Catalog, type CatalogEntry, maxCatalogBytes } from "../core/catalog.ts";
+import {
+  type Catalog,
+  type CatalogEntry,
+  findEntry,
+  maxCatalogBytes,
+  replacementOf,
+} from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+import type { Reference } from "../core/reference.ts";
 import { lookAt, readText, realPath, replaceFile } from "../io/files.ts";
 import { byNameAndArch, catalogText, inOrder, parseCatalogStrictly } from "./catalog-text.ts";
 
@@ -47,8 +55,20 @@ export interface CatalogPlan extends CatalogChange {
  * @param updated the present: RFC 3339 in UTC.
  */
 export function planPut(before: CatalogFile, entry: CatalogEntry, updated: string): CatalogPlan {
-  const old = before.catalog.entries.find((item) => byNameAndArch(item, entry) === 0);
-  return plan(before, old, entry, updated);
+  return planPuts(before, [entry], updated);
+}
+
+/** The same for several entries at once, by which the serial grows once. */
+export function planPuts(
+  before: CatalogFile,
+  entries: readonly CatalogEntry[],
+  updated: string,
+): CatalogPlan {
+  const changes = entries.map((next) => ({
+    old: before.catalog.entries.find((item) => byNameAndArch(item, next) === 0),
+    next,
+  }));
+  return plan(before, changes, updated);
 }
 
 /** Works out the catalog without one of its entries. @param updated RFC 3339 in UTC */
@@ -57,18 +77,18 @@ export function planRemoval(
   entry: CatalogEntry,
   updated: string,
 ): CatalogPlan {
-  return plan(before, entry, undefined, updated);
+  return plan(before, [{ old: entry, next: undefined }], updated);
 }
 
-function plan(
-  before: CatalogFile,
-  old: CatalogEntry | undefined,
-  next: CatalogEntry | undefined,
-  updated: string,
-): CatalogPlan {
+interface EntryChange {
+  readonly old: CatalogEntry | undefined;
+  readonly next: CatalogEntry | undefined;
+}
+
+function plan(before: CatalogFile, changes: readonly EntryChange[], updated: string): CatalogPlan {
   const { catalog, text } = before;
-  const others = catalog.entries.filter((item) => item !== old);
-  const entries = next === undefined ? others : [...others, next];
+  const others = catalog.entries.filter((item) => !changes.some(({ old }) => old === item));
+  const entries = [...others, ...changes.flatMap(({ next }) => next ?? [])];
   if (text !== undefined && catalogText({ ...catalog, entries }) === text) {
     return { change: "none", serial: catalog.serial, text, diff: "" };
   }
@@ -79,15 +99,27 @@ function plan(
       : [`-  "serial": ${catalog.serial}`, `-  "updated": "${catalog.updated}"`]),
     `+  "serial": ${serial}`,
     `+  "updated": "${updated}"`,
-    ...lineChanges(linesOf(old), linesOf(next)),
+    ...changes.flatMap((item) => [
+      ...(changes.length === 1 ? [] : [`@@ ${labelOf(item)}`]),
+      ...lineChanges(linesOf(item.old), linesOf(item.next)),
+    ]),
   ];
-  const change = old === undefined ? "added" : next === undefined ? "removed" : "replaced";
+  const change = changes.some(({ old }) => old === undefined)
+    ? "added"
+    : changes.some(({ next }) => next === undefined)
+      ? "removed"
+      : "replaced";
   return {
     change,
     serial,
     text: catalogText({ ...catalog, serial, updated, entries }),
     diff: lines.join("\n"),
   };
+}
+
+function labelOf({ old, next }: EntryChange): string {
+  const entry = next ?? old;
+  return entry === undefined ? "" : `${entry.name}:${entry.arch}`;
 }
 
 function linesOf(entry: CatalogEntry | undefined): readonly string[] {
@@ -116,6 +148,43 @@ export function writePlan(file: string, planned: CatalogPlan, baseUrl?: string):
   parseCatalogStrictly(planned.text, file, baseUrl);
   // A link stays one: the file that it leads to is what was read.
   replaceFile(lookAt(file)?.isSymbolicLink() === true ? realPath(file) : file, planned.text);
+}
+
+/** The entry that a reference names, to be changed or removed. @throws {BangerError} `not-found` */
+export function entryToEdit(
+  { catalog, file }: CatalogFile,
+  { name, arch }: Pick<Reference, "name" | "arch">,
+): CatalogEntry {
+  const entry = findEntry(catalog, name, arch);
+  if (entry !== undefined) return entry;
+  const near = nearest(
+    name,
+    catalog.entries.map((item) => item.name),
+  );
+  const meant =
+    catalog.entries.find((item) => item.name === name) ??
+    catalog.entries.find((item) => item.name === near);
+  throw new BangerError("not-found", `${file} has no entry ${name} for ${arch}`, {
+    hint: meant === undefined ? undefined : `did you mean ${meant.name}:${meant.arch}?`,
+  });
+}
+
+/**
+ * Refuses to take away an entry that another one, which is withdrawn, sends people to.
+ *
+ * @throws {BangerError} `refused`.
+ */
+export function refuseReplacement({ catalog }: CatalogFile, entry: CatalogEntry): void {
+  const sender = catalog.entries.find((item) => replacementOf(catalog, item) === entry);
+  if (sender === undefined) return;
+  const { name, arch } = sender;
+  throw new BangerError(
+    "refused",
+    `${name} (${arch}) is withdrawn, and is replaced by ${entry.name}`,
+    {
+      hint: `name another replacement first, or none: banger-maint withdraw ${name}:${arch} --reason …`,
+    },
+  );
 }
 
 /** For whoever cannot do without a catalog. */

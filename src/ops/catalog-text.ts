@@ -4,12 +4,15 @@ import {
   type Catalog,
   type CatalogEntry,
   parseCatalogText,
+  replacementOf,
   type Sidecar,
 } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { isFeatureTag } from "../core/feature-tags.ts";
 import { kernelLine } from "../core/kernel-version.ts";
 import { type Sha256, shortDigest } from "../core/sha256.ts";
+import { supportInOrder, supportKeys } from "../core/support.ts";
+import { withdrawnInOrder, withdrawnKeys } from "../core/withdrawn.ts";
 
 /** Where the tarballs of this repository's catalog are published. */
 export const bundleBaseUrl = "https://kernels.thaloco.com/";
@@ -29,6 +32,8 @@ const entryKeys = [
   "description",
   "features",
   "boot",
+  "support",
+  "withdrawn",
   "sidecars",
 ] as const satisfies readonly (keyof CatalogEntry)[];
 
@@ -72,6 +77,9 @@ const sidecarKeys = [
   "size_bytes",
 ] as const satisfies readonly (keyof Sidecar)[];
 
+/** What may stand in the objects within an entry. */
+const objectKeys = { boot: bootSummaryKeys, support: supportKeys, withdrawn: withdrawnKeys };
+
 /** The one way to write a catalog: fields in a fixed order, entries by name and architecture. */
 export function catalogText(catalog: Catalog): string {
   const entries = catalog.entries.toSorted(byNameAndArch).map((entry) => inOrder(entry));
@@ -84,13 +92,14 @@ export function inOrder(entry: CatalogEntry): Readonly<Record<string, unknown>> 
   const sidecars = entry.sidecars
     ?.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))
     .map((sidecar) => Object.fromEntries(sidecarKeys.map((key) => [key, sidecar[key]])));
-  const boot = entry.boot && bootSummary(entry.boot);
-  return Object.fromEntries(
-    entryKeys.map((key) => [
-      key,
-      key === "sidecars" ? sidecars : key === "boot" ? boot : entry[key],
-    ]),
-  );
+  const ordered: Partial<Record<(typeof entryKeys)[number], unknown>> = {
+    ...entry,
+    boot: entry.boot && bootSummary(entry.boot),
+    support: entry.support && supportInOrder(entry.support),
+    withdrawn: entry.withdrawn && withdrawnInOrder(entry.withdrawn),
+    sidecars,
+  };
+  return Object.fromEntries(entryKeys.map((key) => [key, ordered[key]]));
 }
 
 /**
@@ -123,9 +132,9 @@ function* strictProblems(catalog: Catalog, raw: unknown, baseUrl: string): Gener
     for (const key of keysOf(entry)) {
       if (!isOneOf(entryKeys, key)) yield `entry ${index + 1}: ${key} is not a known field`;
     }
-    for (const key of keysOf(valueIn(entry, "boot"))) {
-      if (!isOneOf(bootSummaryKeys, key)) {
-        yield `entry ${index + 1}: boot: ${key} is not a known field`;
+    for (const [field, known] of Object.entries(objectKeys)) {
+      for (const key of keysOf(valueIn(entry, field))) {
+        if (!isOneOf(known, key)) yield `entry ${index + 1}: ${field}: ${key} is not a known field`;
       }
     }
     for (const key of listIn(entry, "sidecars").flatMap((sidecar) => keysOf(sidecar))) {
@@ -154,6 +163,13 @@ function* strictProblems(catalog: Catalog, raw: unknown, baseUrl: string): Gener
       yield `${label}: boot: stands there with a sidecar of kind boot, and not without`;
     }
     if (entry.description.trim() === "") yield `${label}: description: must not be empty`;
+    if (entry.support !== undefined && Object.keys(entry.support).length === 0) {
+      yield `${label}: support: must not be empty`;
+    }
+    const replacement = entry.withdrawn?.replaced_by;
+    if (replacement !== undefined && replacementOf(catalog, entry) === undefined) {
+      yield `${label}: withdrawn: replaced_by: ${replacement} is no other entry for ${entry.arch} that is good`;
+    }
   }
 }
 

@@ -22,6 +22,7 @@ import type { InstalledBundle } from "./pack-installed.ts";
 import { verifyPublic } from "./public-object.ts";
 import type { PublishInput } from "./publish.ts";
 import { keptSidecar, type MadeSidecar } from "./sidecars.ts";
+import { readSupportFacts, supportOf } from "./refresh-support.ts";
 
 /** An entry with all that is said beside its tarball. */
 export interface PreparedEntry {
@@ -46,8 +47,19 @@ export async function withSidecars(
 ): Promise<PreparedEntry> {
   const { kernel } = bundle;
   const { features } = requireChecked(context, kernel);
-  const entry: CatalogEntry = { ...bundle.entry, features };
-  const old = namedBefore(input, entry);
+  const { catalog } = readForEdit(input.catalogFile, input.baseUrl);
+  const named = findEntry(catalog, bundle.entry.name, bundle.entry.arch);
+  const old = named?.tarball_sha256 === bundle.entry.tarball_sha256 ? named : undefined;
+  const entry: CatalogEntry = {
+    ...bundle.entry,
+    features,
+    support: supportOf(readSupportFacts(input.supportFile), {
+      ...bundle.entry,
+      support: named?.support,
+    }),
+    // A new build is a new start; the one that was withdrawn stays so.
+    withdrawn: old?.withdrawn,
+  };
   const gather = new Gathering(context, input, entry, old, bucket !== undefined);
   await gather.bring(buildKind, () =>
     newBuildSidecar({
@@ -72,13 +84,6 @@ export async function withSidecars(
     made: gather.made,
     elsewhere: gather.elsewhere,
   };
-}
-
-/** The entry of this very tarball that the catalog has already. */
-function namedBefore(input: PublishInput, entry: CatalogEntry): CatalogEntry | undefined {
-  const { catalog } = readForEdit(input.catalogFile, input.baseUrl);
-  const old = findEntry(catalog, entry.name, entry.arch);
-  return old?.tarball_sha256 === entry.tarball_sha256 ? old : undefined;
 }
 
 /** The short form of a proof that is kept in the folder, else as the catalog has it. */

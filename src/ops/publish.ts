@@ -21,6 +21,8 @@ export interface PublishInput extends PackInstalledInput {
   /** Where tarball and sidecar are kept. */
   readonly out: string;
   readonly cache: string;
+  /** Tells until when each line is kept up. */
+  readonly supportFile: string;
   readonly publisher: string;
   /** Like `banger-maint 0.1.0`: who has seen the kernel boot. */
   readonly program: string;

@@ -1,17 +1,17 @@
 import path from "node:path";
-import { type CatalogEntry, findEntry } from "../core/catalog.ts";
+import type { CatalogEntry } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
-import { nearest } from "../core/nearest.ts";
 import type { Reference } from "../core/reference.ts";
 import { now } from "../io/clock.ts";
 import type { Variables } from "../io/environment.ts";
 import { taggedVersions } from "../io/git.ts";
 import type { Bucket } from "../io/rclone.ts";
 import {
-  type CatalogFile,
   type CatalogPlan,
+  entryToEdit,
   planRemoval,
   readForEdit,
+  refuseReplacement,
   writePlan,
 } from "./catalog-edit.ts";
 import { withCatalogLock } from "./catalog-lock.ts";
@@ -53,7 +53,7 @@ const releaseTags = "v*";
  * Takes an entry out of a catalog. Its files go first, if they are to go at all, so that the command can
  * be run again when it was interrupted.
  *
- * @throws {BangerError} `not-found`; `refused`, when another entry or the catalog of a release names a
+ * @throws {BangerError} `not-found`; `refused`, when a withdrawn entry is replaced by it, or another entry or the catalog of a release names a
  * file that is to go, or the releases cannot be told; `bad-catalog`, `busy`, `failed`, `network`, `io`,
  * `no-space`.
  */
@@ -66,7 +66,8 @@ export async function removeEntry(
   const doing = `removing ${reference.name}`;
   return withCatalogLock(context, { catalogFile, cache, doing, wait }, async () => {
     const before = readForEdit(catalogFile, input.baseUrl);
-    const entry = requireEntry(before, reference);
+    const entry = entryToEdit(before, reference);
+    refuseReplacement(before, entry);
     const plan = planRemoval(before, entry, now());
     const keys = objectsOf(entry).map(({ key }) => key);
     if (input.deleteRemote) {
@@ -81,21 +82,6 @@ export async function removeEntry(
     if (!input.dryRun) writePlan(catalogFile, plan, input.baseUrl);
     return { entry, objects, plan };
   });
-}
-
-function requireEntry({ catalog, file }: CatalogFile, { name, arch }: Reference): CatalogEntry {
-  const entry = findEntry(catalog, name, arch);
-  if (entry !== undefined) return entry;
-  const ofOtherArch = catalog.entries.find((item) => item.name === name);
-  const meant =
-    ofOtherArch ?? catalog.entries.find((item) => item.name === nearest(name, namesOf(catalog)));
-  throw new BangerError("not-found", `${file} has no entry ${name} for ${arch}`, {
-    hint: meant === undefined ? undefined : `did you mean ${meant.name}:${meant.arch}?`,
-  });
-}
-
-function namesOf(catalog: CatalogFile["catalog"]): readonly string[] {
-  return catalog.entries.map(({ name }) => name);
 }
 
 function refuseNamed(keys: readonly string[], plan: CatalogPlan, catalogFile: string): void {

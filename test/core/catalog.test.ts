@@ -64,8 +64,6 @@ describe("a catalog", () => {
       tree_sha256: digest,
       tags: ["docker"],
       proof: null,
-      withdrawn: "bad",
-      support: { until: "2028-12" },
     };
     const catalog = read({ ...reserved, later: 1.5 });
     expect(Object.keys(catalog.entries[0] ?? {}).sort()).toEqual(Object.keys(entry).sort());
@@ -89,6 +87,38 @@ describe("a catalog", () => {
     ["a sidecar without fields", { sidecars: [{}] }],
   ])("is refused with %s", (_, fields) => {
     expect(() => read(fields)).toThrow(/vmlinux_sha256|sidecars/);
+  });
+
+  test("may tell that an entry is withdrawn, and until when its line is kept up", () => {
+    const withdrawn = { reason: "loses writes", since: "2026-02-03T04:05:06Z" };
+    const support = { upstream_eol: "2028-02-29", firecracker_until: "2026-09-02" };
+    const [found, other] = read(
+      {
+        withdrawn: { ...withdrawn, replaced_by: "gone-6.18", more: 1 },
+        support: { ...support, more: 1 },
+      },
+      { name: "b", withdrawn, support: {} },
+    ).entries;
+    expect(found).toMatchObject({ withdrawn: { ...withdrawn, replaced_by: "gone-6.18" } });
+    expect(Object.keys(found?.withdrawn ?? {})).toHaveLength(3);
+    expect(found?.support).toEqual(support);
+    expect(other).toMatchObject({ withdrawn, support: {} });
+  });
+
+  test.each<object>([
+    { withdrawn: true },
+    { withdrawn: null },
+    { withdrawn: {} },
+    { withdrawn: { reason: " ", since: "2026-02-03T04:05:06Z" } },
+    { withdrawn: { reason: "x".repeat(501), since: "2026-02-03T04:05:06Z" } },
+    { withdrawn: { reason: "bad", since: "2026-02-03" } },
+    { withdrawn: { reason: "bad", since: "2026-02-03T04:05:06Z", replaced_by: "../x" } },
+    { support: "2028-12-31" },
+    { support: { upstream_eol: "2028-12" } },
+    { support: { upstream_eol: "2027-02-29" } },
+    { support: { firecracker_until: null } },
+  ])("is refused with %j", (fields) => {
+    expect(entryRefusal(fields)).toMatch(/entry 2 \("b"\): (?:withdrawn|support)/);
   });
 
   test("may have entries of architectures that are not known, whatever else they hold", () => {
@@ -217,6 +247,10 @@ describe("of a catalog", () => {
     expect(recommendedEntry(catalog, "x86_64")).toMatchObject({ name: "generic-6.18" });
     expect(recommendedEntry(catalog, "arm64")).toMatchObject({ name: "generic-6.19" });
     expect(recommendedEntry(read(), "arm64")).toBeUndefined();
+    const withdrawn = { reason: "bad", since: "2026-02-03T04:05:06Z" };
+    const best = read({}, { name: "generic-6.18", kernel_version: "6.18.2", withdrawn });
+    expect(recommendedEntry(best, "x86_64")).toMatchObject({ name: "generic-6.12" });
+    expect(recommendedEntry(read({ withdrawn }), "x86_64")).toBeUndefined();
   });
 
   test("a mirror's file is the last component of the URL", () => {

@@ -203,7 +203,6 @@ test.concurrent("row 21: what a newer catalog may bring is passed over", async (
     sidecars: [{ kind: "tomorrow", url: "https://h/a.json", sha256, size_bytes: 1, more: [7] }],
     tags: ["lts", 7, null],
     proof: { boots: true, seconds: 1.14, __proto__: null },
-    withdrawn: null,
     support: { until: "2028-12" },
     "a field of tomorrow": { deep: JSON.parse(`${"[".repeat(500)}${"]".repeat(500)}`) },
   };

@@ -155,8 +155,31 @@ describe("checking the repository's catalog", () => {
     ["an unknown field at the top", (value) => (value["tags"] = []), "tags is not a known field"],
     [
       "a reserved field that has no format yet",
-      (_, entry) => (entry["withdrawn"] = true),
-      "entry 1: withdrawn is not a known field",
+      (_, entry) => (entry["proof"] = true),
+      "entry 1: proof is not a known field",
+    ],
+    [
+      "an unknown field of a mark",
+      (_, entry) => (entry["withdrawn"] = { reason: "bad", since: early, by: "me" }),
+      "entry 1: withdrawn: by is not a known field",
+    ],
+    [
+      "a replacement that is not there",
+      (_, entry) =>
+        (entry["withdrawn"] = { reason: "bad", since: early, replaced_by: "generic-6.18" }),
+      "withdrawn: replaced_by: generic-6.18 is no other entry for x86_64 that is good",
+    ],
+    [
+      "a replacement by itself",
+      (_, entry) =>
+        (entry["withdrawn"] = { reason: "bad", since: early, replaced_by: "generic-6.12" }),
+      "withdrawn: replaced_by: generic-6.12 is no other entry for x86_64 that is good",
+    ],
+    ["support that says nothing", (_, entry) => (entry["support"] = {}), "support: must not be"],
+    [
+      "support by somebody unknown",
+      (_, entry) => (entry["support"] = { debian: "2028-12-31" }),
+      "entry 1: support: debian is not a known field",
     ],
     [
       "an unknown architecture",
@@ -222,6 +245,25 @@ describe("checking the repository's catalog", () => {
     putEntry(catalog, await packed("6.18.1"), early);
     writeFileSync(catalog, spoil(readFileSync(catalog, "utf8")));
     expect(await refusal(() => checkCatalog(catalog, bundles))).toContain("formatting or order");
+  });
+
+  test("takes a replacement that is good, for the same architecture, and no other", async () => {
+    const x86 = await packed("6.12.1");
+    const mark = {
+      reason: "loses writes",
+      since: early,
+      replaced_by: parseKernelName("generic-6.18"),
+    };
+    putEntry(catalog, await packed("6.18.1", "arm64"), early);
+    expect(await refusal(() => putEntry(catalog, { ...x86, withdrawn: mark }, early))).toContain(
+      "replaced_by: generic-6.18 is no other entry for x86_64 that is good",
+    );
+    const other = await packed("6.18.1");
+    putEntry(catalog, other, early);
+    putEntry(catalog, { ...x86, withdrawn: mark, support: { upstream_eol: "2028-12-31" } }, early);
+    expect(await checkCatalog(catalog, bundles)).toMatchObject({ serial: 3, entries: 3 });
+    const spoilt = { ...other, withdrawn: { reason: "bad too", since: late } };
+    expect(await refusal(() => putEntry(catalog, spoilt, late))).toContain("replaced_by");
   });
 
   test("refuses a tarball with one flipped bit, a byte more, or another unpacked size", async () => {

@@ -14,6 +14,8 @@ import { addRemove } from "./remove.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addTrust } from "./trust.ts";
 import type { Repository } from "./repository.ts";
+import { addSupport } from "./support.ts";
+import { addWithdraw } from "./withdraw.ts";
 
 /**
  * Runs banger-maint, the commands of those who keep the catalog.
@@ -36,7 +38,9 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addPublish(program, run, repository);
         addPush(program, run, repository);
         addCheck(program, run, repository);
+        addWithdraw(program, run, repository);
         addRemove(program, run, repository);
+        addSupport(program, run, repository);
         addPack(program, run, repository);
         addCheckCatalog(program, run, repository);
         addCheckKeys(program, run, repository);

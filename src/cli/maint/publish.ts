@@ -24,6 +24,7 @@ interface Options {
   readonly wait: boolean;
   readonly out: string;
   readonly catalog: string;
+  readonly facts: string;
 }
 
 /** `publish`. */
@@ -44,6 +45,7 @@ export function addPublish(program: Command, run: Run, repository: Repository): 
     .option("--no-wait", "fail when somebody else is changing the catalog")
     .option("--out <folder>", "where tarball and sidecar are kept", repository.bundles)
     .option("--catalog <file>", "the catalog", repository.catalogFile)
+    .option("--facts <file>", "until when each line is kept up", repository.supportFile)
     .addHelpText("after", `\n${publicationHelp}`)
     .action(
       run(async (app, [name = ""], options: Options) => {
@@ -59,6 +61,7 @@ export function addPublish(program: Command, run: Run, repository: Repository): 
           catalogFile,
           out: path.resolve(pathOf(options.out, "--out")),
           cache: repository.cache,
+          supportFile: path.resolve(pathOf(options.facts, "--facts")),
           baseUrl,
           publisher: await publisherOf(app, repository),
           program: `banger-maint ${repository.version}`,

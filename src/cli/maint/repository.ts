@@ -13,6 +13,8 @@ export interface Repository {
   readonly bundles: string;
   /** One file a kernel line, and the fragments that they name. */
   readonly recipes: string;
+  /** Until when each kernel line is kept up. */
+  readonly supportFile: string;
   /** The kernel.org release keys. */
   readonly keys: string;
   /** What kernels are booted with. */
@@ -30,6 +32,7 @@ export function repositoryAt(root: string, version: string): Repository {
     trust: path.join(root, "catalog/trust"),
     bundles: path.join(root, "bundles"),
     recipes: path.join(root, "catalog/recipes"),
+    supportFile: path.join(root, "catalog/support.json"),
     keys: path.join(root, "catalog/upstream-keys"),
     guests: { x86_64: guestAt(root, "x86_64"), arm64: guestAt(root, "arm64") },
     cache: path.join(root, "build/kernel"),
