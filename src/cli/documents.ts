@@ -1,5 +1,6 @@
 import type { InstalledKernel } from "../store/kernel-store.ts";
 import type { ListedKernel } from "../ops/list.ts";
+import { noticesDocument } from "./notices.ts";
 
 /** What programs are told of an installed kernel. @see docs/formats/cli.md */
 export function kernelDocument(kernel: InstalledKernel): Readonly<Record<string, unknown>> {
@@ -19,7 +20,7 @@ export function kernelDocument(kernel: InstalledKernel): Readonly<Record<string,
 
 /** What programs are told of a kernel in a list; the details are null when it is damaged. */
 export function listedDocument(listed: ListedKernel): Readonly<Record<string, unknown>> {
-  const { kernel, standing, entry } = listed;
+  const { kernel, standing, entry, notices } = listed;
   const details =
     "damage" in kernel
       ? {
@@ -34,7 +35,12 @@ export function listedDocument(listed: ListedKernel): Readonly<Record<string, un
           path: null,
         }
       : kernelDocument(kernel);
-  return { ...details, standing, available_version: entry?.kernel_version ?? null };
+  return {
+    ...details,
+    standing,
+    available_version: entry?.kernel_version ?? null,
+    ...noticesDocument(notices),
+  };
 }
 
 /** Bytes of all files of a kernel. */

@@ -1,10 +1,9 @@
 import { Command, CommanderError } from "commander";
 import type { Guests } from "../boot/guest-files.ts";
-import type { Catalog } from "../core/catalog.ts";
 import { readEnvironment, readVariables } from "../io/environment.ts";
 import { abortOnSignals } from "../io/signals.ts";
 import { ReaderGone, writeTo } from "../io/terminal.ts";
-import type { Embedded } from "../ops/catalog-standing.ts";
+import type { CatalogStanding, Embedded } from "../ops/catalog-standing.ts";
 import type { Context } from "../ops/context.ts";
 import { errorDocument, type Run, type Shown } from "./app.ts";
 import { asFailure, explain, unknownCommand } from "./failures.ts";
@@ -61,7 +60,11 @@ export class Session {
     const { embedded } = this.#settings;
     const scope = undefined;
     const { report } = new ProgressLine(output);
-    let catalog: Promise<Catalog> | undefined;
+    let read: Promise<CatalogStanding> | undefined;
+    const standing = (): Promise<CatalogStanding> => {
+      read ??= standingOf({ environment, scope, embedded, report });
+      return read;
+    };
     return {
       environment,
       scope,
@@ -70,10 +73,8 @@ export class Session {
       report,
       userAgent: this.#settings.userAgent,
       guests: this.#settings.guests,
-      catalog: () => {
-        catalog ??= catalogOf({ environment, scope, embedded, report });
-        return catalog;
-      },
+      standing,
+      catalog: async () => (await standing()).catalog,
     };
   }
 
@@ -135,11 +136,11 @@ export class Session {
 }
 
 /** Many commands never ask, so what can tell is loaded only then. */
-async function catalogOf(
+async function standingOf(
   context: Pick<Context, "environment" | "embedded" | "scope" | "report">,
-): Promise<Catalog> {
-  const { catalogInUse } = await import("../ops/catalog-standing.ts");
-  return catalogInUse(context);
+): Promise<CatalogStanding> {
+  const { standingInUse } = await import("../ops/catalog-standing.ts");
+  return standingInUse(context);
 }
 
 /** What every command inherits; so it must be there before the first is added. */

@@ -4,7 +4,7 @@ import { BangerError } from "../core/errors.ts";
 import type { CatalogName } from "../core/kernel-name.ts";
 import { catalogSourceNames, readCatalogSource } from "../store/catalog-sources.ts";
 import { KernelStore } from "../store/kernel-store.ts";
-import { catalogInUse } from "./catalog-standing.ts";
+import { type CatalogStanding, standingInUse } from "./catalog-standing.ts";
 import type { Context } from "./context.ts";
 
 /** What is known of a catalog that was added and never fetched. */
@@ -49,7 +49,11 @@ export function allScopes(context: Context): Context[] {
 
 function scoped(context: Context, name: CatalogName, source?: CatalogSource): Context {
   const { environment } = context;
-  let catalog: Promise<Catalog> | undefined;
+  let read: Promise<CatalogStanding> | undefined;
+  const standing = (): Promise<CatalogStanding> => {
+    read ??= standingInUse(inner);
+    return read;
+  };
   const inner: Context = {
     ...context,
     scope: { name, place: source?.place },
@@ -60,10 +64,8 @@ function scoped(context: Context, name: CatalogName, source?: CatalogSource): Co
       mirrors: [...(source === undefined ? [] : [source.place]), ...environment.mirrors],
     },
     embedded: { catalog: () => nothing, root: source?.root },
-    catalog: () => {
-      catalog ??= catalogInUse(inner);
-      return catalog;
-    },
+    standing,
+    catalog: async () => (await standing()).catalog,
   };
   return inner;
 }

@@ -49,16 +49,17 @@ export async function catalogStanding({
 }
 
 /**
- * The catalog that counts. When what an update brought is of no use, that is reported.
+ * The same for those who use the catalog: when what an update brought is of no use, that is reported.
  *
  * @throws {BangerError} `bad-catalog`, `io`.
  */
-export async function catalogInUse(
+export async function standingInUse(
   context: Pick<Context, "environment" | "embedded" | "scope" | "report">,
-): Promise<Catalog> {
-  const { catalog, fault } = await catalogStanding(context);
+): Promise<CatalogStanding> {
+  const standing = await catalogStanding(context);
+  const { fault } = standing;
   if (fault !== undefined) context.report({ kind: "catalog-fault", failure: fault });
-  return catalog;
+  return standing;
 }
 
 /** The catalog with the higher serial. */

@@ -6,7 +6,7 @@ import type { CatalogName, KernelName } from "../core/kernel-name.ts";
 import type { Environment } from "../io/environment.ts";
 import { holderLabel } from "../io/lock.ts";
 import { KernelStore } from "../store/kernel-store.ts";
-import type { Embedded } from "./catalog-standing.ts";
+import type { CatalogStanding, Embedded } from "./catalog-standing.ts";
 import { needsSweep, Transaction } from "../store/transaction.ts";
 import type { Access } from "../store/state-folder.ts";
 
@@ -89,6 +89,8 @@ export interface Context {
   readonly embedded: Embedded;
   /** The catalog that counts; read on first use. @throws {BangerError} `bad-catalog`, `io` */
   readonly catalog: () => Promise<Catalog>;
+  /** The same with where it came from; read once for both. @throws {BangerError} `bad-catalog`, `io` */
+  readonly standing: () => Promise<CatalogStanding>;
   /** Aborted with a {@link BangerError} when the user wants to stop. */
   readonly signal: AbortSignal;
   readonly report: (progress: Progress) => void;

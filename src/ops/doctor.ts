@@ -1,6 +1,4 @@
 import { qemuTargets } from "../boot/qemu.ts";
-import { BangerError } from "../core/errors.ts";
-import { daysSince } from "../io/clock.ts";
 import { freeBytes, lookThrough } from "../io/files.ts";
 import { findProgram, kvmState } from "../io/host.ts";
 import { packageOf } from "../io/missing-program.ts";
@@ -12,37 +10,18 @@ import { needsSweep } from "../store/transaction.ts";
 import { allScopes } from "./catalog-scope.ts";
 import type { Context } from "./context.ts";
 import { listImages } from "./image-inspect.ts";
-import { listInstalled, type ListedKernel } from "./list.ts";
-
-/** What one look at the machine found. */
-export interface Diagnosis {
-  /** What was looked at, as a stable word for programs. */
-  readonly check:
-    | "state-folder"
-    | "disk"
-    | "kernels"
-    | "images"
-    | "catalog"
-    | "proxy"
-    | "certificates"
-    | "kvm"
-    | "qemu"
-    | "firecracker";
-  readonly ok: boolean;
-  readonly message: string;
-  /** What to do; always there when `ok` is false. */
-  readonly fix?: string | undefined;
-}
+import { diagnoseCatalog } from "./diagnose-catalog.ts";
+import { type Diagnosis, problem } from "./diagnosis.ts";
+import { isOutdated, type ListedKernel, listInstalled } from "./list.ts";
 
 const lowDiskBytes = 2 ** 30;
-const oldCatalogDays = 90;
 
 /** Looks at everything that banger needs of the machine. Reads only, and never throws for what it finds. */
 export async function diagnose(context: Context): Promise<Diagnosis[]> {
   const qemu = qemuTargets[context.environment.hostArch].program;
   return [
     ...(await stateFolder(context)),
-    ...(await catalog(context)),
+    ...(await diagnoseCatalog(context)),
     network(context),
     certificates(context),
     kvm(),
@@ -97,24 +76,42 @@ async function kernels(context: Context): Promise<Diagnosis[]> {
       const store = KernelStore.open(scope.environment, "read", scope.scope?.name);
       listed.push(...(await listInstalled(scope, store)));
     }
-    const damaged = listed.flatMap(({ kernel }) =>
-      "damage" in kernel ? [problem("kernels", kernel.damage)] : [],
-    );
-    const outdated = listed.filter(({ standing }) => standing === "outdated");
-    if (outdated.length > 0) {
-      const names = outdated.map(({ kernel }) => kernel.label).join(" ");
-      damaged.push({
-        check: "kernels",
-        ok: false,
-        message: `outdated: ${names}`,
-        fix: `banger kernel pull ${outdated.map(({ kernel }) => `${kernel.label}:${kernel.arch}`).join(" ")}`,
-      });
-    }
-    if (damaged.length > 0) return damaged;
+    const findings = [
+      ...listed.flatMap(({ kernel }) =>
+        "damage" in kernel ? [problem("kernels", kernel.damage)] : [],
+      ),
+      ...outdatedOf(listed),
+      ...listed.flatMap(withdrawnOf),
+    ];
+    if (findings.length > 0) return findings;
     return [{ check: "kernels", ok: true, message: `${listed.length} installed, all readable` }];
   } catch (error) {
     return [problem("kernels", error)];
   }
+}
+
+function outdatedOf(listed: readonly ListedKernel[]): Diagnosis[] {
+  const outdated = listed.filter(isOutdated).map(({ kernel }) => kernel);
+  if (outdated.length === 0) return [];
+  const message = `outdated: ${outdated.map(({ label }) => label).join(" ")}`;
+  const fix = `banger kernel pull ${outdated.map(({ label, arch }) => `${label}:${arch}`).join(" ")}`;
+  return [{ check: "kernels", ok: false, message, fix }];
+}
+
+function withdrawnOf({ kernel, notices }: ListedKernel): Diagnosis[] {
+  const { withdrawn, replacement } = notices;
+  if (withdrawn === undefined) return [];
+  return [
+    {
+      check: "kernels",
+      ok: false,
+      message: `${kernel.label} was withdrawn on ${withdrawn.since.slice(0, 10)}: ${withdrawn.reason}`,
+      fix:
+        replacement === undefined
+          ? "use another kernel: banger kernel list --available"
+          : `use ${replacement} in its place: banger kernel pull ${replacement}:${kernel.arch}`,
+    },
+  ];
 }
 
 function images(context: Context): Diagnosis {
@@ -125,25 +122,6 @@ function images(context: Context): Diagnosis {
     return { check: "images", ok: true, message: `${listed.length} registered, all complete` };
   } catch (error) {
     return problem("images", error);
-  }
-}
-
-async function catalog(context: Context): Promise<Diagnosis[]> {
-  try {
-    const { serial, updated, entries } = await context.catalog();
-    const days = daysSince(updated);
-    const message = `catalog ${serial} of ${updated}, ${entries.length} kernels`;
-    if (days <= oldCatalogDays) return [{ check: "catalog", ok: true, message }];
-    return [
-      {
-        check: "catalog",
-        ok: false,
-        message: `${message}, is ${Math.floor(days)} days old`,
-        fix: "install the newest release of banger: each carries the catalog of its day",
-      },
-    ];
-  } catch (error) {
-    return [problem("catalog", error)];
   }
 }
 
@@ -215,14 +193,4 @@ function program(
   return file === undefined
     ? { check, ok: false, message: `${name} is not on PATH`, fix }
     : { check, ok: true, message: file };
-}
-
-function problem(check: Diagnosis["check"], error: unknown): Diagnosis {
-  if (!(error instanceof BangerError)) throw error;
-  return {
-    check,
-    ok: false,
-    message: error.message,
-    fix: error.hint ?? "see the message; then run banger doctor again",
-  };
 }

@@ -1,4 +1,4 @@
-import { type Catalog, findEntry } from "../core/catalog.ts";
+import { type Catalog, findEntry, isOffered } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Reference } from "../core/reference.ts";
@@ -50,7 +50,11 @@ function wayTo(
   const { hostArch } = context.environment;
   const label = store.labelOf(name);
   const suffix = arch === hostArch ? "" : `:${arch}`;
-  if (findEntry(catalog, name, arch) !== undefined) {
+  const entry = findEntry(catalog, name, arch);
+  if (entry?.withdrawn !== undefined) {
+    return "the catalog has withdrawn it; see what there is: banger kernel list --available";
+  }
+  if (entry !== undefined) {
     return `to install it: banger kernel pull ${label}${suffix}`;
   }
   const elsewhere = store.list().find((kernel) => kernel.name === name && kernel.arch !== arch);
@@ -58,7 +62,7 @@ function wayTo(
     return `it is installed for ${elsewhere.arch}: ${label}:${elsewhere.arch}`;
   }
   const installed = store.list().map((kernel) => kernel.label);
-  const known = catalog.entries.map((entry) => store.labelOf(entry.name));
+  const known = catalog.entries.filter(isOffered).map((item) => store.labelOf(item.name));
   const meant = nearest(label, [...installed, ...known]);
   return meant === undefined
     ? "see what is installed: banger kernel list; and what there is: banger kernel list --available"

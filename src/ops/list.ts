@@ -4,6 +4,7 @@ import type { FeatureTag } from "../core/feature-tags.ts";
 import type { Manifest } from "../core/manifest.ts";
 import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import type { Context } from "./context.ts";
+import { type Notices, noticesOfEntry, noticesOfInstalled } from "./kernel-notices.ts";
 
 /** How an installed kernel stands to the catalog. */
 export type Standing = "current" | "outdated" | "newer" | "imported" | "unlisted" | "damaged";
@@ -13,6 +14,8 @@ export interface ListedKernel {
   readonly standing: Standing;
   /** The entry of the catalog with the same name and architecture. */
   readonly entry: CatalogEntry | undefined;
+  /** What the catalog has against it. */
+  readonly notices: Notices;
 }
 
 export interface ListedEntry {
@@ -21,6 +24,10 @@ export interface ListedEntry {
   readonly entry: CatalogEntry;
   /** Undefined when it is not installed. */
   readonly standing: Standing | undefined;
+  /** What the catalog has against it. */
+  readonly notices: Notices;
+  /** What it has against the kernel of that name that is installed; undefined when none is. */
+  readonly installed: Notices | undefined;
 }
 
 /** All installed kernels, by name. @throws {BangerError} `bad-state`, `bad-catalog`, `io` */
@@ -28,7 +35,13 @@ export async function listInstalled(context: Context, store: KernelStore): Promi
   const catalog = await context.catalog();
   return store.list().map((kernel) => {
     const entry = findEntry(catalog, kernel.name, kernel.arch);
-    return { kernel, entry, standing: standingOf(kernel, entry, catalog.serial) };
+    const standing = standingOf(kernel, entry, catalog.serial);
+    return {
+      kernel,
+      entry,
+      standing,
+      notices: noticesOfInstalled(catalog, store.catalog, entry, standing),
+    };
   });
 }
 
@@ -53,17 +66,38 @@ export async function listAvailable(
     .map((entry) => {
       const kernel = store.current(entry.name, entry.arch);
       const standing = kernel && standingOf(kernel, entry, catalog.serial);
-      return { label: store.labelOf(entry.name), entry, standing };
+      const installed = standing && noticesOfInstalled(catalog, store.catalog, entry, standing);
+      const notices = noticesOfEntry(catalog, store.catalog, entry);
+      return { label: store.labelOf(entry.name), entry, standing, notices, installed };
     });
 }
 
-/** The installed kernels that a pull would replace by a newer build. */
-export async function listOutdated(context: Context, store: KernelStore): Promise<ListedKernel[]> {
-  const installed = await listInstalled(context, store);
-  return installed.filter(({ standing }) => standing === "outdated");
+/** Installed kernels about which something is to be done. */
+export interface OutdatedKernels {
+  /** Those that a pull would replace by a newer build. */
+  readonly outdated: readonly ListedKernel[];
+  /** Those that are withdrawn, or past an end of their line. */
+  readonly noticed: readonly ListedKernel[];
 }
 
-function standingOf(
+/** Looks for what is to be replaced. @throws {BangerError} `bad-state`, `bad-catalog`, `io` */
+export async function listOutdated(context: Context, store: KernelStore): Promise<OutdatedKernels> {
+  const installed = await listInstalled(context, store);
+  return {
+    outdated: installed.filter(isOutdated),
+    noticed: installed.filter(
+      ({ notices }) => notices.withdrawn !== undefined || notices.pastEnd.length > 0,
+    ),
+  };
+}
+
+/** Whether a pull would replace it by a newer build, which it does not by a withdrawn one. */
+export function isOutdated({ standing, notices }: ListedKernel): boolean {
+  return standing === "outdated" && notices.withdrawn === undefined;
+}
+
+/** How a kernel stands to the entry of its name and architecture in the catalog of this serial. */
+export function standingOf(
   kernel: InstalledKernel | DamagedKernel,
   entry: CatalogEntry | undefined,
   serial: number,

@@ -1,4 +1,10 @@
-import { findEntry, entryMatches, type Catalog, type CatalogEntry } from "../core/catalog.ts";
+import {
+  findEntry,
+  entryMatches,
+  isOffered,
+  type Catalog,
+  type CatalogEntry,
+} from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
 import { formatManifest, type Manifest } from "../core/manifest.ts";
 import { qualifiedName } from "../core/kernel-name.ts";
@@ -15,6 +21,7 @@ import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kerne
 import { prepareDownloads, withStaged } from "../store/transaction.ts";
 import { change, type Context } from "./context.ts";
 import { download } from "./download.ts";
+import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { unpackBundle } from "./unpack-bundle.ts";
 
 export interface PullOptions {
@@ -22,6 +29,8 @@ export interface PullOptions {
   readonly force: boolean;
   /** False: fail with `busy` when somebody else is pulling the same bundle. */
   readonly wait: boolean;
+  /** Install also what the catalog has withdrawn. */
+  readonly allowWithdrawn: boolean;
 }
 
 export interface PullResult {
@@ -34,7 +43,8 @@ export interface PullResult {
 type Installed = InstalledKernel | DamagedKernel | undefined;
 
 /**
- * Installs the kernel that the catalog has under a name, or makes sure that it is installed.
+ * Installs the kernel that the catalog has under a name, or makes sure that it is installed. What the
+ * catalog has withdrawn stays where it is installed, and is not installed anew.
  *
  * @throws {BangerError} `not-found`; `refused`; `verification-failed`, `unsafe-archive`; `network`,
  * `timeout`; `busy`; `io`, `no-space`. The kernel that was installed before is then still there.
@@ -49,6 +59,7 @@ export async function pull(
   const entry = requireEntry(catalog, reference);
   const before = store.current(entry.name, entry.arch);
   if (!options.force && isCurrent(before, entry)) return current(store, entry, before);
+  if (!options.allowWithdrawn) refuseWithdrawn(catalog, store.catalog, entry);
   refuseToReplace(store.replaceable(entry.name, entry.arch), entry, catalog, options);
 
   prepareDownloads(store);
@@ -88,7 +99,11 @@ export function requireEntry(catalog: Catalog, reference: Reference): CatalogEnt
     throw new BangerError(
       "not-found",
       `${whose} does not have this build of ${name}: it has ${entry.kernel_version}, sha256 ${entry.tarball_sha256}`,
-      { hint: `without @ you get what the catalog has: banger kernel pull ${label}` },
+      {
+        hint: isOffered(entry)
+          ? `without @ you get what the catalog has: banger kernel pull ${label}`
+          : "see what there is: banger kernel list --available",
+      },
     );
   }
   return entry;
@@ -96,11 +111,12 @@ export function requireEntry(catalog: Catalog, reference: Reference): CatalogEnt
 
 function wayToEntry(catalog: Catalog, { catalog: whose, name, arch }: Reference): string {
   if (catalog.serial === 0) return `nothing of it is here: banger catalog update ${whose ?? ""}`;
-  const elsewhere = catalog.entries.find((entry) => entry.name === name);
+  const offered = catalog.entries.filter(isOffered);
+  const elsewhere = offered.find((entry) => entry.name === name);
   if (elsewhere !== undefined) {
     return `it has one for ${elsewhere.arch}: banger kernel pull ${qualifiedName(whose, name)}:${elsewhere.arch}`;
   }
-  const here = catalog.entries.filter((entry) => entry.arch === arch).map((entry) => entry.name);
+  const here = offered.filter((entry) => entry.arch === arch).map((entry) => entry.name);
   const meant = nearest(name, here);
   return meant === undefined
     ? "see what there is: banger kernel list --available --all-arch"

@@ -5,11 +5,17 @@ import type { InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import { Pins } from "../store/pins.ts";
 import type { Context } from "./context.ts";
 import { findKernel } from "./find-kernel.ts";
+import { type Notices, noticesOfEntry, noticesOfInstalled } from "./kernel-notices.ts";
+import { standingOf } from "./list.ts";
 
 export interface ShowResult {
   /** Undefined when it is only in the catalog. */
   readonly kernel: InstalledKernel | undefined;
   readonly entry: CatalogEntry | undefined;
+  /** What the catalog has against the installed kernel; undefined when it is not. */
+  readonly notices: Notices | undefined;
+  /** What the catalog has against its entry; undefined when there is none. */
+  readonly entryNotices: Notices | undefined;
   /** Names of the images that need the kernel. */
   readonly images: readonly string[];
 }
@@ -24,13 +30,18 @@ export async function showKernel(
   store: KernelStore,
   reference: Reference,
 ): Promise<ShowResult> {
-  const entry = findEntry(await context.catalog(), reference.name, reference.arch);
+  const catalog = await context.catalog();
+  const entry = findEntry(catalog, reference.name, reference.arch);
+  const entryNotices = entry && noticesOfEntry(catalog, store.catalog, entry);
   const images = new Pins(store.layout).of(reference.name, reference.arch).map((pin) => pin.image);
   try {
-    return { kernel: await findKernel(context, store, reference), entry, images };
+    const kernel = await findKernel(context, store, reference);
+    const standing = standingOf(kernel, entry, catalog.serial);
+    const notices = noticesOfInstalled(catalog, store.catalog, entry, standing);
+    return { kernel, entry, notices, entryNotices, images };
   } catch (error) {
     const isAbsent = error instanceof BangerError && error.code === "not-found";
     if (!isAbsent || entry === undefined || reference.build !== undefined) throw error;
-    return { kernel: undefined, entry, images };
+    return { kernel: undefined, entry, notices: undefined, entryNotices, images };
   }
 }

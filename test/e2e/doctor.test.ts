@@ -58,7 +58,7 @@ describe("doctor", () => {
     rmSync(sandbox.state, { recursive: true });
     const { checks } = await diagnose();
     expect(checks.map((item) => item.check).join(" ")).toBe(
-      "state-folder disk kernels images catalog proxy certificates kvm qemu firecracker",
+      "state-folder disk kernels images catalog updates proxy certificates kvm qemu firecracker",
     );
     expect(existsSync(sandbox.state)).toBe(false);
     expect(about("state-folder", { findings: 0, checks })?.message).toContain("will be made");
@@ -146,9 +146,12 @@ describe("doctor", () => {
 
   test("finds a catalog that is old, and one that cannot be used", async () => {
     expect(about("catalog", await diagnose())).toMatchObject({ ok: true });
-    offer("6.12.1", 91);
+    offer("6.12.1", 29);
+    expect(about("catalog", await diagnose())).toMatchObject({ ok: true });
+    offer("6.12.1", 31);
     const old = about("catalog", await diagnose());
-    expect(old).toMatchObject({ ok: false, message: expect.stringContaining("91 days old") });
+    expect(old).toMatchObject({ ok: false, message: expect.stringContaining("31 days old") });
+    expect(old?.fix).toContain("BANGER_CATALOG");
     writeFileSync(sandbox.catalog, "{}");
     const bad = about("catalog", await diagnose());
     expect(bad).toMatchObject({ ok: false });

@@ -45,6 +45,8 @@ const files = {
 const told = {
   vmlinux_sha256: "0".repeat(64),
   features: ["docker"],
+  support: { upstream_eol: "2020-12-31", firecracker_until: "2020-01-31" },
+  withdrawn: { reason: "bad", since: "2026-01-01T00:00:00Z", replaced_by: "generic-6.18" },
   boot: { vmm: "qemu", machine: "microvm", accelerator: "tcg", kernel_ms: 1360 },
   sidecars: [{ kind: "boot", url: "https://x.invalid/a", sha256: "0".repeat(64), size_bytes: 1 }],
 };
@@ -202,6 +204,20 @@ describe("with --json", () => {
   test("mirror sync prints its document", async () => {
     check("mirror sync", await run("mirror", "sync", "mirrored"));
     check("mirror sync", await run("mirror", "sync", "mirrored", "--prune"));
+  });
+
+  test("what is withdrawn and past its end is told by all that tell of it", async () => {
+    const entry = sandbox.bundle({ version: "6.12.2" });
+    sandbox.writeCatalog([entry], { serial: 3 });
+    check("kernel pull", await run("kernel", "pull", "generic-6.12"));
+    sandbox.writeCatalog([{ ...entry, ...told }], { serial: 4 });
+    check("kernel pull", await run("kernel", "pull", "generic-6.12"));
+    check("kernel list", await run("kernel", "list"));
+    check("kernel show", await run("kernel", "show", "generic-6.12"));
+    check("kernel outdated", await run("kernel", "outdated"));
+    const { support } = told;
+    sandbox.writeCatalog([{ ...sandbox.bundle({ version: "6.12.3" }), support }], { serial: 5 });
+    check("kernel outdated", await run("kernel", "outdated"), 7);
   });
 
   test("doctor and completion print their documents", async () => {

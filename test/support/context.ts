@@ -38,6 +38,7 @@ export function testContext(
     scope: undefined,
     embedded: { catalog: noCatalog, root: undefined },
     catalog: () => Promise.reject(new Error("no catalog is needed here")),
+    standing: () => Promise.reject(new Error("no catalog is needed here")),
     signal: changes.signal ?? new AbortController().signal,
     report: (progress) => {
       reports.push(progress);

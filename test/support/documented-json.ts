@@ -43,6 +43,7 @@ const isText: Readonly<Record<string, RegExp>> = {
   text: /[^]/,
   path: /^\/[^\0]*$/,
   time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
+  day: /^\d{4}-\d\d-\d\d$/,
   sha256: /^[0-9a-f]{64}$/,
   version: /^\d+\.\d+(\.\d+)?(-[\w.+~-]+)?$/,
   arch: /^(x86_64|arm64)$/,

@@ -134,7 +134,9 @@ export class Sandbox implements AsyncDisposable {
   /** Writes the catalog file and sets BANGER_CATALOG to it for later runs. Entries are not checked. */
   writeCatalog(entries: readonly object[], options: { readonly serial?: number } = {}): string {
     const { serial = 1 } = options;
-    const catalog = { version: 1, serial, updated: "2026-01-01T00:00:00Z", entries };
+    // Of today: of an old one banger says that it is old.
+    const updated = `${new Date().toISOString().slice(0, 19)}Z`;
+    const catalog = { version: 1, serial, updated, entries };
     writeFileSync(this.catalog, `${JSON.stringify(catalog, null, 2)}\n`);
     this.setEnv("BANGER_CATALOG", this.catalog);
     return this.catalog;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { isOffered } from "../../core/catalog.ts";
 import { BangerError } from "../../core/errors.ts";
 import { qualifiedName } from "../../core/kernel-name.ts";
 import type { Context } from "../../ops/context.ts";
@@ -50,7 +51,9 @@ export async function complete(
   const catalogs = await Promise.all(scopes.map((scope) => scope.catalog()));
   const available = (): string[] =>
     scopes.flatMap(({ scope }, index) =>
-      (catalogs[index]?.entries ?? []).map((entry) => qualifiedName(scope?.name, entry.name)),
+      (catalogs[index]?.entries ?? [])
+        .filter(isOffered)
+        .map((entry) => qualifiedName(scope?.name, entry.name)),
     );
   const installed = (): string[] =>
     scopes.flatMap(({ scope }) =>

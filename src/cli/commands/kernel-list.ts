@@ -1,11 +1,20 @@
 import type { Command } from "commander";
 import type { Run } from "../app.ts";
 import { listedDocument, sizeOf } from "../documents.ts";
+import {
+  endsWords,
+  noticesDocument,
+  warnOfPastEnd,
+  warnOfWithdrawn,
+  withdrawnWords,
+} from "../notices.ts";
 import { renderTable } from "../table.ts";
 import { bootWords } from "../../core/boot-proof.ts";
 import { BangerError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/sizes.ts";
 import { joined, tagsOf } from "../tags.ts";
+import type { CatalogEntry } from "../../core/catalog.ts";
+import type { Notices } from "../../ops/kernel-notices.ts";
 import type { ListedEntry, ListedKernel, ListFilter, Standing } from "../../ops/list.ts";
 import type { Output } from "../output.ts";
 
@@ -36,6 +45,7 @@ export function addKernelList(kernel: Command, run: Run): void {
         const { openStore } = await import("../../ops/context.ts");
         const { allScopes } = await import("../../ops/catalog-scope.ts");
         const { listAvailable, listInstalled } = await import("../../ops/list.ts");
+        const { catalogAge } = await import("../../ops/catalog-age.ts");
         const needs = await tagsOf(options.needs, "--needs");
         if (needs.length > 0 && options.available !== true) {
           throw new BangerError("usage", "--needs is for --available", {
@@ -48,6 +58,7 @@ export function addKernelList(kernel: Command, run: Run): void {
           for (const scope of scopes) {
             kernels.push(...(await listInstalled(scope, await openStore(scope, "read"))));
           }
+          for (const listed of kernels) warnOfWithdrawn(app.output, listed.kernel, listed.notices);
           return {
             json: { kernels: kernels.map(listedDocument) },
             text: installedText(app.output, kernels),
@@ -58,15 +69,22 @@ export function addKernelList(kernel: Command, run: Run): void {
         for (const scope of scopes) {
           entries.push(...(await listAvailable(scope, await openStore(scope, "read"), filter)));
         }
-        const { serial, updated } = await app.context.catalog();
+        const inUse = await app.context.standing();
+        const { serial, updated } = inUse.catalog;
+        const age = catalogAge(inUse, app.context.embedded.root);
         const json = {
-          catalog: { serial, updated },
-          entries: entries.map(({ label, entry, standing }) => ({
+          catalog: { serial, updated, age_days: age.days, old: age.isOld },
+          entries: entries.map(({ label, entry, standing, notices }) => ({
             ...entry,
             name: label,
             standing: standing ?? null,
+            past_end: notices.pastEnd,
           })),
         };
+        if (age.isOld) app.output.note(`the catalog is ${age.days} days old; ${age.remedy}`);
+        for (const { label, entry, installed } of entries) {
+          warnOfWithdrawn(app.output, { label, arch: entry.arch }, installed);
+        }
         return { json, text: availableText(app.output, entries, filter) };
       }),
     );
@@ -75,21 +93,33 @@ export function addKernelList(kernel: Command, run: Run): void {
     .command("outdated")
     .summary("list installed kernels that have a newer build")
     .description(
-      "List installed kernels of which the catalog has a newer build; exit 7 if there are any.",
+      "List installed kernels of which the catalog has a newer build; exit 7 if there are any. Warns of those that are withdrawn, or past the end of their line.",
     )
     .action(
       run(async (app) => {
         const { openStore } = await import("../../ops/context.ts");
         const { allScopes } = await import("../../ops/catalog-scope.ts");
         const { listOutdated } = await import("../../ops/list.ts");
-        const kernels: ListedKernel[] = [];
+        const outdated: ListedKernel[] = [];
+        const noticed: ListedKernel[] = [];
         for (const scope of allScopes(app.context)) {
-          kernels.push(...(await listOutdated(scope, await openStore(scope, "read"))));
+          const found = await listOutdated(scope, await openStore(scope, "read"));
+          outdated.push(...found.outdated);
+          noticed.push(...found.noticed);
         }
-        const exitCode = kernels.length > 0 ? 7 : 0;
-        const json = { kernels: kernels.map(listedDocument) };
-        if (exitCode === 0) app.output.note("all kernels are up to date");
-        return { json, text: exitCode === 0 ? "" : outdatedText(app.output, kernels), exitCode };
+        const exitCode = outdated.length > 0 ? 7 : 0;
+        const json = {
+          kernels: outdated.map(listedDocument),
+          notices: noticed.map(noticedDocument),
+        };
+        for (const listed of noticed) {
+          warnOfWithdrawn(app.output, listed.kernel, listed.notices);
+          warnOfPastEnd(app.output, listed.kernel, listed.notices);
+        }
+        const isAllWell =
+          exitCode === 0 && noticed.every(({ notices }) => notices.withdrawn === undefined);
+        if (isAllWell) app.output.note("all kernels are up to date");
+        return { json, text: exitCode === 0 ? "" : outdatedText(app.output, outdated), exitCode };
       }),
     );
 }
@@ -112,7 +142,7 @@ function installedText(output: Output, kernels: readonly ListedKernel[]): string
   return renderTable(
     output,
     [...columns, { heading: "STATUS", flexible: true }],
-    kernels.map(({ kernel, standing }) => {
+    kernels.map(({ kernel, standing, notices }) => {
       const known = "damage" in kernel ? undefined : kernel;
       return [
         kernel.label,
@@ -120,10 +150,22 @@ function installedText(output: Output, kernels: readonly ListedKernel[]): string
         known?.manifest.kernel_version ?? "?",
         known === undefined ? "?" : formatBytes(sizeOf(known)),
         known?.manifest.installed_at.slice(0, 10) ?? "?",
-        standingWords[standing],
+        statusOf(standing, notices),
       ];
     }),
   );
+}
+
+function statusOf(standing: Standing, { withdrawn, pastEnd }: Notices): string {
+  const word = withdrawn === undefined ? standingWords[standing] : "withdrawn";
+  return pastEnd.length === 0 ? word : `${word}, past its end`;
+}
+
+/** @see docs/formats/cli.md */
+function noticedDocument({ kernel, standing, notices }: ListedKernel): object {
+  const { label: name, arch } = kernel;
+  const version = "damage" in kernel ? null : kernel.manifest.kernel_version;
+  return { name, arch, kernel_version: version, standing, ...noticesDocument(notices) };
 }
 
 function availableText(
@@ -142,16 +184,23 @@ function availableText(
   return renderTable(
     output,
     [...columns, { heading: "DESCRIPTION", flexible: true }],
-    entries.map(({ label, entry, standing }) => [
+    entries.map(({ label, entry, standing, notices }) => [
       label,
       entry.arch,
       entry.kernel_version,
       formatBytes(entry.size_bytes),
       standing === undefined ? "no" : standing === "current" ? "yes" : standingWords[standing],
       entry.boot === undefined ? "?" : bootWords(entry.boot),
-      entry.description,
+      describe(entry, notices),
     ]),
   );
+}
+
+/** What is against it goes first: the column may be cut. */
+function describe({ description }: CatalogEntry, notices: Notices): string {
+  const { withdrawn, support, pastEnd } = notices;
+  if (withdrawn !== undefined) return `[${withdrawnWords(withdrawn)}] ${description}`;
+  return pastEnd.length === 0 ? description : `[${endsWords(support, pastEnd)}] ${description}`;
 }
 
 function outdatedText(output: Output, kernels: readonly ListedKernel[]): string {

@@ -5,9 +5,11 @@ import { bundleNames } from "../../core/bundle-tree.ts";
 import { BangerError } from "../../core/errors.ts";
 import { fileDigest } from "../../core/manifest.ts";
 import { formatBytes } from "../../core/sizes.ts";
+import type { Notices } from "../../ops/kernel-notices.ts";
 import type { Origin } from "../../ops/origin.ts";
 import { referenceOf, type Run } from "../app.ts";
 import { kernelDocument, sizeOf } from "../documents.ts";
+import { noticesDocument, supportWords, withdrawnWords } from "../notices.ts";
 import { renderFields } from "../table.ts";
 import type { InstalledKernel } from "../../store/kernel-store.ts";
 
@@ -33,7 +35,8 @@ export function addKernelShow(kernel: Command, run: Run): void {
         const { originOf } = await import("../../ops/origin.ts");
         const context = scopeTo(app.context, reference.catalog);
         const store = await openStore(context, "read");
-        const { kernel: installed, entry, images } = await showKernel(context, store, reference);
+        const shown = await showKernel(context, store, reference);
+        const { kernel: installed, entry, images, notices, entryNotices } = shown;
         const name = store.labelOf(reference.name);
         const origin = installed && originOf(installed);
         const json = {
@@ -46,15 +49,19 @@ export function addKernelShow(kernel: Command, run: Run): void {
                   ...kernelDocument(installed),
                   ...contents(installed),
                   provenance: originDocument(origin),
+                  ...(notices && noticesDocument(notices)),
                 },
           images,
-          entry: entry ?? null,
+          entry: entry === undefined ? null : { ...entry, past_end: entryNotices?.pastEnd ?? [] },
         };
         const fields: (readonly [string, string])[] = [
           ["name", name],
           ["arch", reference.arch],
           ...(installed === undefined ? [] : installedFields(installed)),
           ...originFields(origin),
+          ...(notices?.withdrawn === undefined
+            ? []
+            : [["withdrawn", `it ${withdrawnWords(notices.withdrawn)}`] as const]),
           ...(images.length === 0 ? [] : [["images", images.join(", ")] as const]),
           ...(entry === undefined
             ? [["catalog", "not in the catalog"] as const]
@@ -68,9 +75,10 @@ export function addKernelShow(kernel: Command, run: Run): void {
                 ["description", entry.description],
                 ["features", entry.features?.join(", ") ?? "not told"],
                 ["booted", entry.boot === undefined ? "not told" : bootWords(entry.boot)],
+                ...entryNoticesFields(entryNotices),
               ] as const)),
           ...(installed === undefined
-            ? [["installed", `no; to install it: banger kernel pull ${names[0] ?? ""}`] as const]
+            ? [["installed", wayToInstall(names[0] ?? "", entryNotices)] as const]
             : []),
         ];
         return { json, text: renderFields(app.output, fields) };
@@ -96,6 +104,24 @@ export function addKernelShow(kernel: Command, run: Run): void {
         return { json: { path: found }, text: found };
       }),
     );
+}
+
+function entryNoticesFields(notices: Notices | undefined): (readonly [string, string])[] {
+  if (notices === undefined) return [];
+  const { withdrawn, replacement } = notices;
+  return [
+    ["supported", supportWords(notices)],
+    ...(withdrawn === undefined
+      ? []
+      : [["catalog withdrew", `${withdrawn.since.slice(0, 10)}: ${withdrawn.reason}`] as const]),
+    ...(replacement === undefined ? [] : [["replaced by", replacement] as const]),
+  ];
+}
+
+function wayToInstall(name: string, notices: Notices | undefined): string {
+  return notices?.withdrawn === undefined
+    ? `no; to install it: banger kernel pull ${name}`
+    : "no; the catalog has withdrawn it";
 }
 
 function contents(kernel: InstalledKernel): Readonly<Record<string, unknown>> {

@@ -142,7 +142,7 @@ async function unpackPublished(
     { ...context, environment },
     store,
     { name, arch, build: undefined },
-    { force: false, wait: true },
+    { force: false, wait: true, allowWithdrawn: true },
   );
   return kernel.treeDirectory;
 }
