@@ -28,7 +28,7 @@ QUICKSTART_TOOLS := mke2fs busybox-static
 BOOT_TOOLS := qemu-system-aarch64 qemu-system-x86_64
 GUEST_TOOLS := aarch64-linux-gnu-gcc debugfs e2fsck mke2fs x86_64-linux-gnu-gcc
 TEST_TOOLS := $(BOOT_TOOLS) $(GUEST_TOOLS) bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop \
-	mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck strace tar \
+	minisign mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck strace tar \
 	unshare xfs_io xz zstd
 KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libc6-dev libelf-dev libssl-dev pahole perl xz
 

@@ -8,7 +8,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # Debian 12's package of each tool.
 declare -A packages=(
   [bash]=bash [busybox-static]=busybox-static [bzip2]=bzip2 [curl]=curl [git]=git [gzip]=gzip
-  [losetup]=mount [lz4]=lz4 [lzop]=lzop [make]=make [mke2fs]=e2fsprogs [mkfs.btrfs]=btrfs-progs
+  [losetup]=mount [lz4]=lz4 [lzop]=lzop [make]=make [minisign]=minisign [mke2fs]=e2fsprogs [mkfs.btrfs]=btrfs-progs
   [debugfs]=e2fsprogs [e2fsck]=e2fsprogs [mkfs.erofs]=erofs-utils [mkfs.xfs]=xfsprogs [mksquashfs]=squashfs-tools [mount]=mount
   [nginx]=nginx-light [openssl]=openssl [qemu-system-aarch64]=qemu-system-arm
   [qemu-system-x86_64]=qemu-system-x86 [readelf]=binutils [script]=bsdutils [setpriv]=util-linux

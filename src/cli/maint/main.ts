@@ -12,6 +12,7 @@ import { addPublish } from "./publish.ts";
 import { addPush } from "./push.ts";
 import { addRemove } from "./remove.ts";
 import { addReproduce } from "./reproduce.ts";
+import { addSums } from "./sums.ts";
 import { addTrust } from "./trust.ts";
 import type { Repository } from "./repository.ts";
 import { addSupport } from "./support.ts";
@@ -45,6 +46,7 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addCheckCatalog(program, run, repository);
         addCheckKeys(program, run, repository);
         addOutdated(program, run, repository);
+        addSums(program, run, repository);
         const catalog = addGroup(program, "catalog", "sign the catalog, so that hosts take it");
         addCatalogSign(catalog, run, repository);
         const trust = addGroup(program, "trust", "make and renew what hosts verify the catalog by");
