@@ -22,12 +22,14 @@ export interface BucketOptions {
 /** rclone says so with its exit code: directory not found, file not found. */
 const notFoundExits = [3, 4];
 const immutable = "Cache-Control: public, max-age=31536000, immutable";
+/** A cache may keep it, and asks each time whether it is still the newest. */
+const mutable = "Cache-Control: no-cache";
 const listing = v.array(
   v.object({ Path: v.string(), Name: v.string(), Size: v.number(), IsDir: v.boolean() }),
 );
 
 /**
- * A bucket of immutable objects, by the rclone program.
+ * A bucket of objects, by the rclone program. All are immutable but those that are put by `replace`.
  *
  * @see https://rclone.org/docs/#exit-code
  */
@@ -65,10 +67,27 @@ export class Bucket {
    * @throws {BangerError} `failed`, `no-space`, `network`.
    */
   async put(file: string, key: string, contentType: string): Promise<void> {
-    const headers = [immutable, `Content-Type: ${contentType}`];
+    await this.#copy(file, key, ["--ignore-existing"], [immutable, `Content-Type: ${contentType}`]);
+  }
+
+  /**
+   * Uploads a file under a key, in the place of an object that is there.
+   *
+   * @throws as `put`
+   */
+  async replace(file: string, key: string, contentType: string): Promise<void> {
+    await this.#copy(file, key, ["--ignore-times"], [mutable, `Content-Type: ${contentType}`]);
+  }
+
+  async #copy(
+    file: string,
+    key: string,
+    flags: readonly string[],
+    headers: readonly string[],
+  ): Promise<void> {
     await this.#run(`cannot upload ${file} to ${this.label(key)}`, [
       "copyto",
-      "--ignore-existing",
+      ...flags,
       "--no-traverse",
       "--s3-no-check-bucket",
       ...headers.flatMap((header) => ["--header-upload", header]),
@@ -84,6 +103,11 @@ export class Bucket {
     const digest = stdout.slice(0, 64);
     if (isSha256(digest)) return digest;
     throw new BangerError("failed", `${doing}: rclone says ${JSON.stringify(stdout.slice(0, 80))}`);
+  }
+
+  /** The text of a small object. @throws as `put` */
+  async read(key: string): Promise<string> {
+    return (await this.#run(`cannot read ${this.label(key)}`, ["cat", this.label(key)])).stdout;
   }
 
   /** Deletes an object; nothing happens when there is none. @throws as `put` */

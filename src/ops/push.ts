@@ -14,6 +14,9 @@ import { noCatalog, readForEdit } from "./catalog-edit.ts";
 import { withCatalogLock } from "./catalog-lock.ts";
 import type { Context } from "./context.ts";
 import { contentTypeOf, objectsOf, type PublicObject, verifyPublic } from "./public-object.ts";
+import { pushMetadata } from "./push-metadata.ts";
+import { type PushedObject, PushRecord } from "./push-record.ts";
+import { pushSums } from "./push-sums.ts";
 import { bringObject } from "./upload.ts";
 
 /** Whose files to bring, and where they are. */
@@ -23,21 +26,15 @@ export interface PushInput {
   readonly bundles: string;
   /** The cache of the checkout: sources are in `sources/`, named by their SHA-256. */
   readonly cache: string;
+  /** The signed repository: what of it is whole is brought last. */
+  readonly trust: string;
   readonly baseUrl: string;
+  /** Bring the signed repository alone. */
+  readonly metadataOnly: boolean;
   /** Tell what would be uploaded, and upload nothing. */
   readonly dryRun: boolean;
   /** False: throw `busy` when the catalog is being changed. */
   readonly wait: boolean;
-}
-
-/** What became of one file. */
-export interface PushedObject {
-  readonly key: string;
-  readonly kind: "tarball" | "sidecar" | "source";
-  /** The first entry that needs it, `NAME:ARCH`. */
-  readonly entry: string;
-  readonly result: "present" | "uploaded" | "would-upload" | "would-compare" | "failed";
-  readonly failure?: BangerError | undefined;
 }
 
 /** A source that tarballs were built from. */
@@ -55,7 +52,8 @@ export function sourceKey(sha256: Sha256): string {
 /**
  * Brings everything that a catalog needs into the bucket: tarballs, sidecars, and the sources that the
  * tarballs were built from. What is there already is compared and left. A file that fails is told of in
- * its place, and the others are still brought.
+ * its place, and the others are still brought. What makes all of it live, the signed repository, comes last,
+ * and only when nothing has failed.
  *
  * @throws {BangerError} `bad-catalog`; `not-found`, when there is no catalog; `busy`; `failed`, `network`,
  * when the bucket cannot be read at all; the signal's reason.
@@ -67,17 +65,23 @@ export async function push(
 ): Promise<readonly PushedObject[]> {
   const { catalogFile, cache, wait } = input;
   return withCatalogLock(context, { catalogFile, cache, doing: "pushing", wait }, async () => {
-    const { catalog, text } = readForEdit(catalogFile, input.baseUrl);
-    if (text === undefined) throw noCatalog(catalogFile);
-    const work = new Push(context, bucket, input, await bucket.sizes());
-    for (const entry of catalog.entries) await work.bringEntry(entry);
-    await work.bringSources();
-    return work.results;
+    const record = new PushRecord(context);
+    const thereBytes = await bucket.sizes();
+    if (!input.metadataOnly) {
+      const { catalog, text } = readForEdit(catalogFile, input.baseUrl);
+      if (text === undefined) throw noCatalog(catalogFile);
+      const work = new Push(context, bucket, input, thereBytes, record);
+      for (const entry of catalog.entries) await work.bringEntry(entry);
+      await work.bringSources();
+      await pushSums({ context, bucket, thereBytes, record, ...input });
+    }
+    await pushMetadata({ context, bucket, thereBytes, record, ...input });
+    return record.results;
   });
 }
 
 class Push {
-  readonly results: PushedObject[] = [];
+  readonly #record: PushRecord;
   readonly #context: Context;
   readonly #bucket: Bucket;
   readonly #input: PushInput;
@@ -89,7 +93,9 @@ class Push {
     bucket: Bucket,
     input: PushInput,
     thereBytes: ReadonlyMap<string, number>,
+    record: PushRecord,
   ) {
+    this.#record = record;
     this.#context = context;
     this.#bucket = bucket;
     this.#input = input;
@@ -100,7 +106,7 @@ class Push {
     const label = `${entry.name}:${entry.arch}`;
     for (const [index, object] of objectsOf(entry).entries()) {
       const kind = index === 0 ? "tarball" : "sidecar";
-      await this.#record({ key: object.key, kind, entry: label }, async () => {
+      await this.#record.add({ key: object.key, kind, entry: label }, async () => {
         const file = path.join(this.#input.bundles, object.key);
         const isHere = lookThrough(file) !== undefined;
         const result = isHere ? await this.#bring(file, object) : undefined;
@@ -116,7 +122,7 @@ class Push {
     for (const source of this.#sources.values()) {
       const { sha256, entry } = source;
       const key = sourceKey(sha256);
-      await this.#record({ key, kind: "source", entry }, async () => {
+      await this.#record.add({ key, kind: "source", entry }, async () => {
         const file = path.join(this.#input.cache, key);
         const url = `${this.#input.baseUrl}${key}`;
         const hereBytes = lookThrough(file)?.size;
@@ -187,17 +193,5 @@ class Push {
     if (text === undefined) return;
     const { name, sha256 } = sourceOf(parseProvenance(text, entry), entry);
     if (!this.#sources.has(sha256)) this.#sources.set(sha256, { name, sha256, entry });
-  }
-
-  async #record(
-    what: Pick<PushedObject, "key" | "kind" | "entry">,
-    work: () => Promise<PushedObject["result"]>,
-  ): Promise<void> {
-    try {
-      this.results.push({ ...what, result: await work() });
-    } catch (error) {
-      if (!(error instanceof BangerError) || this.#context.signal.aborted) throw error;
-      this.results.push({ ...what, result: "failed", failure: error });
-    }
   }
 }

@@ -32,6 +32,8 @@ export class Publishing implements AsyncDisposable {
   readonly catalog: string;
   readonly bundles: string;
   readonly cache: string;
+  /** The signed repository in the making; nothing is in it at the start. */
+  readonly trust: string;
   /** What everybody reads; no slash at its end. */
   readonly baseUrl: string;
   readonly nginx: Nginx;
@@ -50,6 +52,7 @@ export class Publishing implements AsyncDisposable {
     this.catalog = join(this.checkout, "catalog/catalog.json");
     this.bundles = join(this.checkout, "bundles");
     this.cache = join(this.checkout, "build/kernel");
+    this.trust = join(this.checkout, "catalog/trust");
     for (const folder of [dirname(this.catalog), this.bundles, this.cache]) {
       mkdirSync(folder, { recursive: true });
     }
@@ -105,9 +108,11 @@ export class Publishing implements AsyncDisposable {
     const [command = "", ...others] = args;
     const places: Readonly<Record<string, readonly string[]>> = {
       publish: ["--out", this.bundles],
-      push: ["--bundles", this.bundles, "--cache", this.cache],
+      push: ["--bundles", this.bundles, "--cache", this.cache, "--trust", this.trust],
+      catalog: ["--trust", this.trust],
+      trust: ["--trust", this.trust],
     };
-    const words = [command, "--catalog", this.catalog, ...(places[command] ?? []), ...others];
+    const words = [command, ...others, "--catalog", this.catalog, ...(places[command] ?? [])];
     return this.sandbox.startMaint(words, { env });
   }
 

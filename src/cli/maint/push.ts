@@ -12,6 +12,8 @@ interface Options {
   readonly bundles: string;
   readonly cache: string;
   readonly catalog: string;
+  readonly trust: string;
+  readonly metadataOnly?: true;
 }
 
 /** `push`. */
@@ -20,13 +22,15 @@ export function addPush(program: Command, run: Run, repository: Repository): voi
     .command("push")
     .summary("upload whatever the catalog names and the bucket lacks")
     .description(
-      "Bring every tarball and sidecar of the catalog, and the sources they were built from, to the bucket, and fetch each by its public URL. What is there is compared and left. Run again it does nothing new.",
+      "Bring every tarball and sidecar of the catalog, and the sources they were built from, to the bucket, and fetch each by its public URL. What is there is compared and left. Last comes the signed repository, if trust renew has made a timestamp: only then hosts see any of it. Run again it does nothing new.",
     )
     .option("-n, --dry-run", "only tell what would be uploaded")
     .option("--no-wait", "fail when somebody else is changing the catalog")
     .option("--bundles <folder>", "where tarballs and sidecars are", repository.bundles)
     .option("--cache <folder>", "the cache of builds: sources are in it", repository.cache)
     .option("--catalog <file>", "the catalog", repository.catalogFile)
+    .option("--trust <folder>", "the signed repository", repository.trust)
+    .option("--metadata-only", "bring the signed repository alone, whatever catalog is here")
     .addHelpText("after", `\n${publicationHelp}`)
     .action(
       run(async (app, _names, options: Options) => {
@@ -36,7 +40,9 @@ export function addPush(program: Command, run: Run, repository: Repository): voi
           catalogFile: path.resolve(pathOf(options.catalog, "--catalog")),
           bundles: path.resolve(pathOf(options.bundles, "--bundles")),
           cache: path.resolve(pathOf(options.cache, "--cache")),
+          trust: path.resolve(pathOf(options.trust, "--trust")),
           baseUrl,
+          metadataOnly: options.metadataOnly === true,
           dryRun,
           wait: options.wait,
         });
@@ -48,7 +54,7 @@ export function addPush(program: Command, run: Run, repository: Repository): voi
           objects: pushed.map(({ key, kind, entry, result, failure }) => ({
             key,
             kind,
-            entry,
+            entry: entry ?? null,
             result,
             error: failure === undefined ? null : errorDocument(failure),
           })),
