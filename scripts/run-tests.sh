@@ -17,7 +17,7 @@ if [ $# = 0 ]; then
   for folder in ./test/*/; do [ "$folder" = ./test/long/ ] || set -- "$@" "$folder"; done
 fi
 status=0
-"$bun" test --timeout 30000 --reporter=junit --reporter-outfile="$junit" "$@" 2>&1 | tee "$log" || status=$?
+"$bun" test --parallel=2 --timeout 30000 --reporter=junit --reporter-outfile="$junit" "$@" 2>&1 | tee "$log" || status=$?
 
 # Bun's own summary is the last that it prints: " 12 pass", " 1 skip", " 1 todo", " 0 fail", " 1 error".
 count() {
