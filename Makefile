@@ -28,8 +28,8 @@ QUICKSTART_TOOLS := mke2fs busybox-static
 BOOT_TOOLS := qemu-system-aarch64 qemu-system-x86_64
 GUEST_TOOLS := aarch64-linux-gnu-gcc debugfs e2fsck mke2fs x86_64-linux-gnu-gcc
 TEST_TOOLS := $(BOOT_TOOLS) $(GUEST_TOOLS) bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop \
-	minisign mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck strace tar \
-	unshare xfs_io xz zstd
+	minisign mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck \
+	strace tar unshare xfs_io xz zstd
 KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libc6-dev libelf-dev libssl-dev pahole perl xz
 
 # Which kernel, and where its files are.
@@ -154,6 +154,15 @@ publish-kernel: build ## Publish the kernel that was built, and write it into th
 	BANGER_STATE_DIR=$(PUBLISH_STATE) scripts/publish-kernel.sh generic-$(LINE):$(ARCH) \
 		--description "Generic Firecracker kernel $(LINE) (all drivers built-in, no initrd)"
 
+# What CI signs, and only CI has the keys for. Without a root of trust there is nothing to sign.
+.PHONY: publish-catalog
+publish-catalog: node_modules ## Sign timestamp and snapshot of the catalog that people have signed, and make it live
+	@scripts/publish-catalog.sh
+
+.PHONY: renew-timestamp
+renew-timestamp: node_modules ## Sign the timestamp of what is published anew, before its time is over
+	@scripts/publish-catalog.sh --published
+
 # banger-maint ends with 7 when there is something newer.
 .PHONY: kernels-outdated
 kernels-outdated: node_modules ## Print as JSON for which kernels of the catalog there is a newer patch level
@@ -194,7 +203,7 @@ build/commit: FORCE
 	@scripts/commit.sh > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-WRITE_ROOT_TEXT = $(if $(TRUST_ROOT),[ -f "$(TRUST_ROOT)" ] || { echo "banger: error: there is no root of trust $(TRUST_ROOT)" >&2; exit 1; }; \
+WRITE_ROOT_TEXT = $(if $(TRUST_ROOT),scripts/banger-maint trust check-root "$(TRUST_ROOT)" >/dev/null && \
 	$(BUN) --print 'JSON.stringify(await Bun.file(process.argv[1]).text())' -- "$(TRUST_ROOT)",echo undefined)
 # As a string of JavaScript; without a root, catalog updates have nothing to be verified by.
 build/trust-root: $(INSTALLED) FORCE

@@ -16,11 +16,12 @@ const faultsOf = (text: string): string[] => workflowFaults({ path: "a.yml", tex
 describe("the workflows", () => {
   const paths = filesBelow(".github/workflows");
 
-  test("are the three that there are", () => {
+  test("are the four that there are", () => {
     expect(paths.map((file) => path.basename(file))).toEqual([
       "kernels.yml",
       "release.yml",
       "test.yml",
+      "timestamp.yml",
     ]);
   });
 
@@ -28,14 +29,17 @@ describe("the workflows", () => {
     expect(workflowFaults({ path: file, text: readRepositoryFile(file) }, targets)).toEqual([]);
   });
 
-  test("are given their secrets in one job only", () => {
+  test("are given their secrets in two jobs only", () => {
     const jobs = paths.flatMap((file) =>
       readRepositoryFile(file)
         .split(/^ {2}(?=[a-z]+:$)/m)
         .filter((text) => text.includes("${{ secrets."))
         .map((text) => `${file}: ${text.split(":")[0]}`),
     );
-    expect(jobs).toEqual([".github/workflows/kernels.yml: publish"]);
+    expect(jobs).toEqual([
+      ".github/workflows/kernels.yml: publish",
+      ".github/workflows/timestamp.yml: sign",
+    ]);
   });
 });
 

@@ -21,7 +21,8 @@ export function checkRoot(file: string): RoleFacts {
     return factsOf("root", root, root);
   } catch (error) {
     if (!(error instanceof BangerError)) throw error;
-    throw new BangerError("verification-failed", `${file} is no root of trust: ${error.message}`, {
+    const reason = error.message.replace(/^root\.json of the catalog: /, "");
+    throw new BangerError("verification-failed", `${file} is no root of trust: ${reason}`, {
       hint: "a root is made as docs/key-ceremony.md tells, and signed by enough of its own keys",
       cause: error,
     });
