@@ -112,7 +112,13 @@ export class Publishing implements AsyncDisposable {
       catalog: ["--trust", this.trust],
       trust: ["--trust", this.trust],
     };
-    const words = [command, ...others, "--catalog", this.catalog, ...(places[command] ?? [])];
+    const flags = ["--catalog", this.catalog, ...(places[command] ?? [])];
+    const isGroup = command === "catalog" || command === "trust";
+    // What a test says last counts; a group's own command stands before all flags.
+    const [inner, ...rest] = isGroup ? others : [];
+    const words = isGroup
+      ? [command, inner ?? "", ...flags, ...rest]
+      : [command, ...flags, ...others];
     return this.sandbox.startMaint(words, { env });
   }
 
