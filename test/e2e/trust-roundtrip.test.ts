@@ -1,6 +1,6 @@
 /** From keys to a host and back: all that docs/kernel-catalog.md tells of a signed catalog, in one checkout. */
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { Checkout } from "../support/checkout.ts";
@@ -29,8 +29,6 @@ test("two sign, CI publishes, a host updates, pulls and is told what has changed
     const words = ["generic-6.12:x86_64", "--description", `Linux ${version}`];
     requireExit(await run("scripts/publish-kernel.sh", words));
   };
-  const catalogFile = join(checkout.root, "catalog/catalog.json");
-
   for (const name of ["trust", "SHA256SUMS"]) {
     rmSync(join(checkout.root, "catalog", name), { recursive: true, force: true });
   }
@@ -38,7 +36,7 @@ test("two sign, CI publishes, a host updates, pulls and is told what has changed
   await ci();
   expect(site.keys()).toEqual([]);
 
-  rmSync(catalogFile);
+  rmSync(join(checkout.root, "catalog/catalog.json"));
   rmSync(join(checkout.root, "bundles"), { recursive: true });
   mkdirSync(join(checkout.root, "bundles"));
   await publish("6.12.1");
@@ -74,20 +72,19 @@ test("two sign, CI publishes, a host updates, pulls and is told what has changed
   expect(await update()).toMatchObject({ outcome: "current", serial: 2 });
   expect(timestampOf(documentOf(await host.banger(["catalog", "show", "--json"])))).toBe(2);
 
-  // What the maintainers change later reaches the host in the same way. A withdrawal is such a change.
-  const text = readFileSync(catalogFile, "utf8");
-  writeFileSync(
-    catalogFile,
-    text.replace('"serial": 2', '"serial": 3').replace("Linux 6.12.2", "Do not use 6.12.2"),
-  );
+  // It is withdrawn, and the host is told.
+  requireExit(await maint(["withdraw", "generic-6.12:x86_64", "--reason", "it loses writes"]));
   await keys.signCatalog(maint);
   await ci();
   expect(await update()).toMatchObject({ outcome: "updated", serial_before: 2, serial: 3 });
-  const listed = documentOf(
-    await host.banger(["kernel", "list", "--available", "--all-arch", "--json"]),
-  );
-  expect(textAt(listed, "entries.0.description")).toBe("Do not use 6.12.2");
-  requireExit(await pull());
+  const told = requireExit(await host.banger(["kernel", "list", "--json"]));
+  expect(told.stderr).toContain("it loses writes");
+  expect(documentOf(told)).toMatchObject({
+    kernels: [{ kernel_version: "6.12.2", withdrawn: { reason: "it loses writes" } }],
+  });
+  const elsewhere = ["kernel", "pull", "--force", "generic-6.12:x86_64", "--json"];
+  const refused = documentOf(await host.banger(elsewhere), 1);
+  expect(textAt(refused, "error.message")).toContain("it loses writes");
 }, 600_000);
 
 test("a build refuses a root that is none, and leaves nothing", async () => {
@@ -107,7 +104,7 @@ test("a build refuses a root that is none, and leaves nothing", async () => {
     expect(result.stderr).toContain(words);
     expect(existsSync(executable)).toBe(false);
   }
-});
+}, 120_000);
 
 function make(checkout: Checkout, words: readonly string[]): Promise<ChildResult> {
   return runChild({
