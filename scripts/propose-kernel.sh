@@ -33,12 +33,18 @@ fi
 git commit --quiet --message "$title"
 git push --quiet --force origin "HEAD:refs/heads/$branch"
 
+signing=
+if [ -e catalog/trust/root.json ]; then
+  signing="Two people sign it on this branch before that: scripts/banger-maint catalog sign --key FILE"
+fi
 open=$(gh pr list --head "$branch" --state open --json url --jq '.[].url')
 if [ -z "$open" ]; then
   gh pr create --base "$base" --head "$branch" --title "$title" --body-file - <<BODY
 The catalog's generic-$line from Linux $version. The files are uploaded, under names that no other file will have;
 nobody pulls them before this is merged.
-${GITHUB_RUN_ID:+
+${signing:+
+$signing
+}${GITHUB_RUN_ID:+
 Run: $GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID}
 BODY
 else

@@ -155,7 +155,19 @@ describe("what CI signs", () => {
     expect(await world.status()).toMatchObject({ publishable: true });
   });
 
-  test("needs its keys, and is refused of what has expired", async () => {
+  test("begins at a version of our choosing after a theft, and goes on from there", async () => {
+    expect(documentOf(await world.renew("--restart-at", "50"))).toMatchObject({
+      timestamp_version: 50,
+      snapshot_version: 50,
+    });
+    expect(documentOf(await world.renew())).toMatchObject({
+      timestamp_version: 51,
+      snapshot_version: 50,
+    });
+    expect(await world.status()).toMatchObject({ publishable: true });
+  });
+
+  test("needs its keys, and something that is published", async () => {
     await world.expectRefused(
       world.run(["trust", "renew", "--local", "--json"]),
       "1 failed: there is no key in the environment variable BANGER_SNAPSHOT_KEY",
