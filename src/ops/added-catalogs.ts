@@ -55,18 +55,15 @@ export async function addCatalogSource(context: Context, input: AddInput): Promi
     root: readRoot(rootFile),
     added_at: now(),
   };
-  const before = readCatalogSource(environment, name);
-  if (before?.place === place && before.root === source.root) {
-    return { outcome: "current", source: before, fetched: undefined };
-  }
   const fetched = await addFetched(
     scopeToSource(context, source),
     source,
     input.acceptExpired,
-    () => {
-      refuseTaken(context, name);
-    },
+    () => isThere(context, source),
   );
+  if (fetched === undefined) {
+    return { outcome: "current", source: requireSource(context, name), fetched };
+  }
   // From now on no kernel can have that name.
   KernelStore.open(environment, "write", name);
   return { outcome: "added", source, fetched };
@@ -94,8 +91,10 @@ function readRoot(file: string): string {
   return text;
 }
 
-function refuseTaken({ environment }: Context, name: CatalogName): void {
+/** Whether the very same catalog is there. @throws {BangerError} `refused`, when its name is taken */
+function isThere({ environment }: Context, { name, place, root }: CatalogSource): boolean {
   const taken = readCatalogSource(environment, name);
+  if (taken?.place === place && taken.root === root) return true;
   if (taken !== undefined) {
     throw new BangerError(
       "refused",
@@ -105,7 +104,7 @@ function refuseTaken({ environment }: Context, name: CatalogName): void {
   }
   const { layout } = KernelStore.open(environment, "read");
   const there = lookAt(layout.link(name));
-  if (there === undefined || there.isDirectory()) return;
+  if (there === undefined || there.isDirectory()) return false;
   throw new BangerError("refused", `there is a kernel ${name}, which is in the way of a catalog`, {
     hint: "give the catalog another name",
   });

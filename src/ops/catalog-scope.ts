@@ -39,12 +39,24 @@ export function scopeToSource(context: Context, source: CatalogSource): Context 
   return scoped(context, source.name, source);
 }
 
-/** The world as each catalog shows it: banger's own first, then those that were added or have kernels here. */
+/**
+ * The world as each catalog shows it: banger's own first, then those that were added or have kernels
+ * here. What was remembered of one and is damaged is reported, and does not keep the others.
+ */
 export function allScopes(context: Context): Context[] {
   const { environment } = context;
   const withKernels = KernelStore.open(environment, "read").catalogs();
   const names = new Set([...catalogSourceNames(environment), ...withKernels]);
-  return [context, ...[...names].toSorted().map((name) => scopeTo(context, name))];
+  const scopes = [context];
+  for (const name of [...names].toSorted()) {
+    try {
+      scopes.push(scopeTo(context, name));
+    } catch (error) {
+      if (!(error instanceof BangerError) || error.code !== "bad-state") throw error;
+      context.report({ kind: "catalog-fault", failure: error });
+    }
+  }
+  return scopes;
 }
 
 function scoped(context: Context, name: CatalogName, source?: CatalogSource): Context {

@@ -110,7 +110,9 @@ export function requireEntry(catalog: Catalog, reference: Reference): CatalogEnt
 }
 
 function wayToEntry(catalog: Catalog, { catalog: whose, name, arch }: Reference): string {
-  if (catalog.serial === 0) return `nothing of it is here: banger catalog update ${whose ?? ""}`;
+  if (catalog.serial === 0) {
+    return `nothing of it is here: banger catalog update ${whose ?? ""}\nif it was removed: banger catalog add ${whose ?? "NAME"} URL --root FILE`;
+  }
   const offered = catalog.entries.filter(isOffered);
   const elsewhere = offered.find((entry) => entry.name === name);
   if (elsewhere !== undefined) {

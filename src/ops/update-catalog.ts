@@ -63,18 +63,19 @@ export async function updateCatalog(context: Context, input: UpdateInput): Promi
  * Fetches a catalog for the first time, verifies it by the root that was given, and remembers both.
  *
  * @param context the world as {@link scopeToSource} shows it.
- * @param check throws when it may not be added; called under the lock.
- * @throws as {@link updateCatalog}, and what `check` throws; nothing is added then.
+ * @param isThere tells that it is there already, and throws when it may not be added; called under the lock.
+ * @returns undefined when it is there.
+ * @throws as {@link updateCatalog}, and what `isThere` throws; nothing is added then.
  */
 export async function addFetched(
   context: Context,
   catalog: CatalogSource,
   acceptExpired: boolean,
-  check: () => void,
-): Promise<UpdateResult> {
+  isThere: () => boolean,
+): Promise<UpdateResult | undefined> {
   const { environment, embedded } = context;
   return withCatalogLock(environment, waitingAs(context), async (scratch) => {
-    check();
+    if (isThere()) return undefined;
     const input = acceptExpired
       ? { from: catalog.place, acceptExpired }
       : { from: undefined, acceptExpired };

@@ -241,6 +241,14 @@ export class KernelStore {
     const tree = this.#treeOf(link);
     if (tree !== undefined) return this.#readTree(name, arch, slot, tree);
     if (lookAt(link) === undefined) return undefined;
+    if (this.#isCatalogFolder(slot)) {
+      const damage = new BangerError(
+        "bad-state",
+        `${link} has the kernels of a catalog ${name}, and is no kernel`,
+        { hint: "give the kernel another name" },
+      );
+      return { name, label: this.labelOf(name), arch, slot, tree: undefined, damage };
+    }
     const damage = new BangerError("bad-state", `${link} is not a link that banger made`, {
       hint: "move it away, then pull or import the kernel again",
     });

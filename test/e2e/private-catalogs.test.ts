@@ -168,6 +168,13 @@ describe("a catalog that was added", () => {
     expect(documentOf(await acme.add())).toMatchObject({ outcome: "current" });
   });
 
+  test("is added once by several at a time, and is there for all of them", async () => {
+    const acme = new Company("acme");
+    const added = await Promise.all([acme.add(), acme.add(), acme.add()]);
+    const outcomes = added.map((result) => textAt(documentOf(result), "outcome"));
+    expect(outcomes.toSorted()).toEqual(["added", "current", "current"]);
+  });
+
   test("leaves a name alone that is taken", async () => {
     const acme = new Company("acme");
     requireExit(await acme.add());
@@ -263,6 +270,8 @@ describe("a catalog that was added", () => {
     const file = join(sandbox.state, "catalogs/acme.source.json");
     expect(existsSync(file)).toBe(true);
     writeFileSync(file, readFileSync(file).subarray(0, 20));
+    const listed = requireExit(await run("kernel", "list"));
+    expect(listed.stderr).toContain("catalogs/acme.source.json is damaged");
     const refused = documentOf(await run("kernel", "pull", "acme/generic-6.12"), 1);
     expect(valueAt(refused, "error")).toMatchObject({ code: "bad-state" });
     expect(textAt(refused, "error.hint")).toContain(`rm ${file}`);

@@ -62,7 +62,8 @@ test.each([
   ["generic-6.12:", 2, "is not an architecture"],
   ["", 2, "is not a kernel name"],
   ["..", 2, "is not a kernel name"],
-  ["a/b", 2, "is not a kernel name"],
+  ["a/b/c", 2, "is not a kernel name"],
+  ["a/b", 3, "there is no catalog a"],
 ])("%j is refused with exit %d, and nothing is installed", async (reference, exitCode, message) => {
   const document = documentOf(await pull(reference), exitCode);
   expect(textAt(document, "error.message")).toContain(message);
