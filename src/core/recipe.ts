@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { type Arch } from "./arch.ts";
 import { BangerError } from "./errors.ts";
-import { inspectJson } from "./json.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
+import { parseStrictly } from "./strict-json.ts";
 
 /** A configuration of Firecracker's, pinned by the commit in its URL and by its hash. */
 export interface ConfigPin {
@@ -81,19 +81,7 @@ const schema = v.strictObject({
  * @throws {BangerError} `failed`, naming the field.
  */
 export function parseRecipe(json: string, origin: string): Recipe {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw refuse(origin, "it is not JSON", cause);
-  }
-  const [duplicate] = inspectJson(json).duplicateKeys;
-  if (duplicate !== undefined) throw refuse(origin, `${duplicate} stands twice`);
-  const parsed = v.safeParse(schema, value);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "it";
-  throw refuse(origin, `${field}: ${issue.message}`);
+  return parseStrictly(schema, json, (reason, cause) => refuse(origin, reason, cause));
 }
 
 /**

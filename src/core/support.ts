@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { BangerError } from "./errors.ts";
-import { inspectJson } from "./json.ts";
+import { parseStrictly } from "./strict-json.ts";
 import { isDay } from "./utc-time.ts";
 
 /** Until when a kernel line is kept up. Days are `YYYY-MM-DD`, in UTC, the last one included. */
@@ -78,19 +78,10 @@ const factsFile = v.strictObject({
  * @see docs/formats/support.md
  */
 export function parseSupportFacts(json: string, origin: string): SupportFacts {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw refuse(origin, "it is not JSON", cause);
-  }
-  const [duplicate] = inspectJson(json).duplicateKeys;
-  if (duplicate !== undefined) throw refuse(origin, `${duplicate} stands twice`);
-  const parsed = v.safeParse(factsFile, value);
-  if (parsed.success) return new Map(Object.entries(parsed.output.lines));
-  const [issue] = parsed.issues;
-  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "it";
-  throw refuse(origin, `${field}: ${issue.message}`);
+  const { lines } = parseStrictly(factsFile, json, (reason, cause) =>
+    refuse(origin, reason, cause),
+  );
+  return new Map(Object.entries(lines));
 }
 
 function refuse(origin: string, reason: string, cause?: unknown): BangerError {

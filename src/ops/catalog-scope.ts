@@ -2,6 +2,7 @@ import type { Catalog } from "../core/catalog.ts";
 import type { CatalogSource } from "../core/catalog-source.ts";
 import { BangerError } from "../core/errors.ts";
 import type { CatalogName } from "../core/kernel-name.ts";
+import { defaultCatalog } from "../core/reference.ts";
 import { catalogSourceNames, readCatalogSource } from "../store/catalog-sources.ts";
 import { KernelStore } from "../store/kernel-store.ts";
 import { type CatalogStanding, standingInUse } from "./catalog-standing.ts";
@@ -19,11 +20,11 @@ const nothing: Catalog = {
  * The same world, seen through a catalog that was added. Its root vouches for nothing but its own
  * catalog, and its kernels are in a folder of their own.
  *
- * @param catalog undefined for banger's own.
+ * @param catalog undefined or `banger` for banger's own.
  * @throws {BangerError} `not-found`, when there is no such catalog and no kernel of one; `bad-state`, `io`.
  */
 export function scopeTo(context: Context, catalog: CatalogName | undefined): Context {
-  if (catalog === undefined) return context;
+  if (catalog === undefined || catalog === defaultCatalog) return context;
   const source = readCatalogSource(context.environment, catalog);
   if (source !== undefined) return scopeToSource(context, source);
   // A kernel outlives the catalog that it came from.

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { type Catalog, tarballFile } from "../core/catalog.ts";
 import { BangerError } from "../core/errors.ts";
+import { mirrorNames } from "../core/mirror-names.ts";
 import { readText, removeFile, replaceFile } from "../io/files.ts";
 import { sha256Of } from "../io/hash.ts";
 import { minisign, verifyMinisign } from "../io/minisign.ts";
@@ -11,8 +12,8 @@ import type { Context } from "./context.ts";
 import { passphraseVariable, secretAt } from "./trust/signing-key.ts";
 
 /** Where the sums are, beside the catalog, and by these keys in the bucket. */
-export const sumsFile = "SHA256SUMS";
-export const sumsSignature = "SHA256SUMS.minisig";
+export const sumsFile: string = mirrorNames.checksums;
+export const sumsSignature: string = mirrorNames.checksumsSignature;
 /** What people verify by; it is in the checkout, and told to people by other ways than the bucket. */
 export const sumsPublicKey = "minisign.pub";
 const maxSumsBytes = 1_000_000;

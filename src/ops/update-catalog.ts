@@ -3,7 +3,7 @@ import { BangerError } from "../core/errors.ts";
 import type { CatalogSource } from "../core/catalog-source.ts";
 import { defaultCatalog } from "../core/reference.ts";
 import { now } from "../io/clock.ts";
-import { folderSource, type RepositorySource, webSource } from "../io/repository-source.ts";
+import { folderSource, type RepositorySource } from "../io/repository-source.ts";
 import { putCatalogRecord, withCatalogLock } from "../store/catalog-records.ts";
 import { putCatalogSource } from "../store/catalog-sources.ts";
 import { type KeptRepository, readKept, recordOf } from "../trust/kept-repository.ts";
@@ -13,6 +13,7 @@ import { takeExpired } from "../trust/take-folder.ts";
 import { catalogStanding, type CatalogStanding, newerOf } from "./catalog-standing.ts";
 import type { Context } from "./context.ts";
 import { mirrorPlace } from "./mirrors.ts";
+import { webRepository } from "./web-repository.ts";
 
 /** Where the signed catalog is, when no mirror has it. */
 export const publicRepository = "https://kernels.thaloco.com";
@@ -188,22 +189,12 @@ async function fetchFrom(
 
 /** Where the signed catalog is looked for, in order. @throws {BangerError} `usage`, for a mirror that is none */
 export function sourcesOf(context: Context): RepositorySource[] {
-  const { environment, scope, signal, userAgent } = context;
-  const options = {
-    signal,
-    userAgent,
-    timeoutMs: environment.httpTimeoutMs,
-    environment: environment.variables,
-    retries: environment.httpRetries,
-    onRetry: (failure: BangerError, delayMs: number) => {
-      context.report({ kind: "retry", name: "catalog", failure, delayMs });
-    },
-  };
+  const { environment, scope } = context;
   const sourceAt = (mirror: string): RepositorySource => {
     const place = mirrorPlace(mirror);
-    return place.kind === "http" ? webSource(place.url, options) : folderSource(place.folder);
+    return place.kind === "http" ? webRepository(context, place.url) : folderSource(place.folder);
   };
   // The mirrors have banger's own catalog.
   if (scope?.place !== undefined) return [sourceAt(scope.place)];
-  return [...environment.mirrors.map(sourceAt), webSource(publicRepository, options)];
+  return [...environment.mirrors.map(sourceAt), webRepository(context, publicRepository)];
 }

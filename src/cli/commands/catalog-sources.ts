@@ -56,13 +56,9 @@ export function addCatalogSources(catalog: Command, run: Run): void {
     .action(
       run(async (app) => {
         const { allScopes } = await import("../../ops/catalog-scope.ts");
-        const { catalogStanding } = await import("../../ops/catalog-standing.ts");
         const listed: Listed[] = [];
         for (const context of allScopes(app.context)) {
-          listed.push({ context, standing: await catalogStanding(context) });
-        }
-        for (const { standing } of listed) {
-          if (standing.fault !== undefined) app.output.warn(standing.fault.message);
+          listed.push({ context, standing: await context.standing() });
         }
         const text = renderTable(
           app.output,

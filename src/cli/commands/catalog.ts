@@ -63,18 +63,16 @@ export function addCatalog(catalog: Command, run: Run): void {
 }
 
 /** The world as the catalog that is named shows it. */
-async function namedScope(app: App, [name]: readonly string[]): Promise<Context> {
-  if (name === undefined || name === defaultCatalog) return app.context;
+async function namedScope(app: App, [name = defaultCatalog]: readonly string[]): Promise<Context> {
   const { scopeTo } = await import("../../ops/catalog-scope.ts");
   return scopeTo(app.context, parseCatalogName(name));
 }
 
 async function shown(app: App, names: readonly string[], withKeys: boolean): Promise<Shown> {
-  const { catalogStanding } = await import("../../ops/catalog-standing.ts");
   const context = await namedScope(app, names);
   const { environment } = context;
-  const standing = await catalogStanding(context);
-  const { catalog, from, kept, fault } = standing;
+  const standing = await context.standing();
+  const { catalog, from, kept } = standing;
   const rows: (readonly [string, string])[] = [
     ["serial", String(catalog.serial)],
     ["updated", catalog.updated],
@@ -91,7 +89,6 @@ async function shown(app: App, names: readonly string[], withKeys: boolean): Pro
       rows.push(["", `${has ? "signed" : "may sign"}  ${id}`]);
     }
   }
-  if (fault !== undefined) app.output.warn(`${fault.message}; ${fault.hint ?? ""}`);
   const width = Math.max(...rows.map(([label]) => label.length));
   const text = rows
     .map(([label, value]) => `${label.padEnd(width)}  ${escapeControls(value)}`)

@@ -64,11 +64,10 @@ async function checkOf(
     return (context, kernel) => filesPart(verify(context, kernel));
   }
   const { verifyChain } = await import("../../ops/verify-chain.ts");
-  const { catalogStanding } = await import("../../ops/catalog-standing.ts");
   const { readKeyList } = await import("../../core/release-keys.ts");
   const keys = readKeyList(releaseKeys, "the release keys within banger");
   return async (context, kernel) => {
-    const standing = await catalogStanding(context);
+    const standing = await context.standing();
     return chainPart(output, verifyChain(context, { standing, releaseKeys: keys }, kernel));
   };
 }

@@ -33,7 +33,7 @@ export function addMirror(mirror: Command, run: Run): void {
         const { syncMirror } = await import("../../ops/mirror/sync.ts");
         const { scopeTo } = await import("../../ops/catalog-scope.ts");
         const name = parseCatalogName(options.catalog ?? defaultCatalog);
-        const context = scopeTo(app.context, name === defaultCatalog ? undefined : name);
+        const context = scopeTo(app.context, name);
         const result = await syncMirror(context, {
           folder: pathOf(names[0] ?? "", "the folder"),
           entries: options.entries?.map((text) => wantedOf(app, text)),

@@ -81,7 +81,7 @@ function addInit(trust: Command, run: Run, repository: Repository): void {
           snapshot: 1,
           timestamp: 1,
         },
-        days: daysOf(options.days, "--days"),
+        days: positiveNumber(options.days, "--days"),
       });
       const { rootChanges } = await import("../../trust/root-changes.ts");
       const { newRoot } = await import("../../trust/new-metadata.ts");
@@ -140,7 +140,7 @@ function addRotate(trust: Command, run: Run, repository: Repository): void {
         add: options.add ?? [],
         remove: options.remove ?? [],
         threshold: threshold === undefined ? undefined : wholeNumber(threshold, "--threshold"),
-        days: daysOf(options.days, "--days"),
+        days: positiveNumber(options.days, "--days"),
       });
       app.output.note(`${file} waits for signatures, by old and new root keys: trust sign`);
       return { json: { file, version, expires, changes }, text: changes.join("\n") };
@@ -178,9 +178,9 @@ async function renewed(app: App, options: RenewOptions, repository: Repository):
     baseUrl: publicationOf(app).baseUrl,
     isLocal: options.local === true,
     ofPublished: options.published === true,
-    restartAt: restartAt === undefined ? undefined : daysOf(restartAt, "--restart-at"),
-    snapshotDays: daysOf(options.snapshotDays, "--snapshot-days"),
-    timestampDays: daysOf(options.timestampDays, "--timestamp-days"),
+    restartAt: restartAt === undefined ? undefined : positiveNumber(restartAt, "--restart-at"),
+    snapshotDays: positiveNumber(options.snapshotDays, "--snapshot-days"),
+    timestampDays: positiveNumber(options.timestampDays, "--timestamp-days"),
   });
   const { timestampVersion, snapshotVersion, targetsVersion, isNewSnapshot, expires } = result;
   const json = {
@@ -239,8 +239,8 @@ function roleOf(text: string): RoleName {
 }
 
 /** A whole number that is at least one. */
-function daysOf(text: string, flag: string): number {
-  const days = wholeNumber(text, flag);
-  if (days > 0 && days <= 1_000_000_000) return days;
+function positiveNumber(text: string, flag: string): number {
+  const number = wholeNumber(text, flag);
+  if (number > 0 && number <= 1_000_000_000) return number;
   throw new BangerError("usage", `${flag} wants a number above zero`);
 }

@@ -6,11 +6,9 @@ import { lookAt } from "../../io/files.ts";
 import type { PublicFolder } from "../../io/public-folder.ts";
 import { folderSource } from "../../io/repository-source.ts";
 import { olderRole } from "../../trust/older-role.ts";
-import { parseRole, type RepositoryFiles } from "../../trust/repository.ts";
+import { maxMetadataBytes, parseRole, type RepositoryFiles } from "../../trust/repository.ts";
 import { takeExpired } from "../../trust/take-folder.ts";
 import type { MirrorContent, SignedContent } from "./content.ts";
-
-const maxMetadataBytes = 5_000_000;
 
 /**
  * Refuses a folder within banger's own, which others would get to read.
@@ -74,7 +72,7 @@ function refuseOtherRoot(folder: PublicFolder, { trustedRoot, kept }: SignedCont
   for (const ours of [trustedRoot, ...kept.files.roots]) {
     const { version } = parseRole.root(ours).signed;
     const key = `${mirrorNames.metadata}/${version}.root.json`;
-    const there = folder.read(key, maxMetadataBytes);
+    const there = folder.read(key, maxMetadataBytes.root);
     if (there === undefined || !isRootOfOthers(there, ours)) continue;
     throw new BangerError("refused", `${folder.root} is the mirror of another signed catalog`, {
       hint: "each catalog needs a folder of its own",

@@ -1,10 +1,8 @@
 import { BangerError } from "../../core/errors.ts";
 import { mirrorNames } from "../../core/mirror-names.ts";
 import type { PublicFolder } from "../../io/public-folder.ts";
-import { parseRole, verifyRoots } from "../../trust/repository.ts";
+import { maxMetadataBytes, parseRole, verifyRoots } from "../../trust/repository.ts";
 import type { SignedContent } from "./content.ts";
-
-const maxRootBytes = 5_000_000;
 
 /** A root before the one that this banger trusts; a banger that is older starts from it. */
 export interface EarlierRoot {
@@ -27,9 +25,11 @@ export async function earlierRoots(
   for (let { version } = parseRole.root(trustedRoot).signed; version > 1;) {
     version -= 1;
     const key = `${mirrorNames.metadata}/${version}.root.json`;
-    const there = folder.read(key, maxRootBytes);
+    const there = folder.read(key, maxMetadataBytes.root);
     const bytes =
-      there !== undefined && vouches(there, next) ? there : await source?.read(key, maxRootBytes);
+      there !== undefined && vouches(there, next)
+        ? there
+        : await source?.read(key, maxMetadataBytes.root);
     if (bytes === undefined || !vouches(bytes, next)) break;
     found.push({ version, bytes });
     next = bytes;

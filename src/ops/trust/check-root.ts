@@ -1,8 +1,7 @@
 import { BangerError } from "../../core/errors.ts";
 import { lookThrough } from "../../io/files.ts";
 import { readWhole } from "../../io/read-range.ts";
-import { factsOf, type RoleFacts, verifyRoots } from "../../trust/repository.ts";
-import { maxMetadataBytes } from "./trust-folder.ts";
+import { factsOf, maxMetadataBytes, type RoleFacts, verifyRoots } from "../../trust/repository.ts";
 
 /**
  * Holds a file to what a root that is compiled in must be: root metadata, signed by as many of its own
@@ -13,7 +12,7 @@ import { maxMetadataBytes } from "./trust-folder.ts";
 export function checkRoot(file: string): RoleFacts {
   const stats = lookThrough(file);
   if (stats === undefined) throw new BangerError("failed", `there is no root of trust ${file}`);
-  if (!stats.isFile() || stats.size > maxMetadataBytes) {
+  if (!stats.isFile() || stats.size > maxMetadataBytes.root) {
     throw new BangerError("verification-failed", `${file} is no root of trust`);
   }
   try {

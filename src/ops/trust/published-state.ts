@@ -1,17 +1,10 @@
 import type { Root, Snapshot, Targets, Timestamp } from "@tufjs/models";
 import { maxCatalogBytes } from "../../core/catalog.ts";
 import { BangerError } from "../../core/errors.ts";
-import { type RepositorySource, webSource } from "../../io/repository-source.ts";
-import { parseRole } from "../../trust/repository.ts";
-import type { Context } from "../context.ts";
+import type { RepositorySource } from "../../io/repository-source.ts";
+import { maxMetadataBytes, parseRole } from "../../trust/repository.ts";
 import { catalogCopyOf } from "./signed-catalog.ts";
-import {
-  isSignedBy,
-  maxMetadataBytes,
-  type MetadataFile,
-  metadataFile,
-  timestampFile,
-} from "./trust-folder.ts";
+import { isSignedBy, type MetadataFile, metadataFile, timestampFile } from "./trust-folder.ts";
 
 /** What hosts get today. */
 export interface PublishedState {
@@ -19,21 +12,6 @@ export interface PublishedState {
   readonly snapshot: MetadataFile<Snapshot>;
   readonly targets: MetadataFile<Targets>;
   readonly catalog: Uint8Array;
-}
-
-/** The repository at its public address. */
-export function publicSource(context: Context, baseUrl: string): RepositorySource {
-  const { environment, signal, userAgent } = context;
-  return webSource(baseUrl, {
-    signal,
-    userAgent,
-    timeoutMs: environment.httpTimeoutMs,
-    environment: environment.variables,
-    retries: environment.httpRetries,
-    onRetry: (failure, delayMs) => {
-      context.report({ kind: "retry", name: "catalog", failure, delayMs });
-    },
-  });
 }
 
 /**
@@ -48,7 +26,7 @@ export async function readPublished(
   source: RepositorySource,
   roots: readonly MetadataFile<Root>[],
 ): Promise<PublishedState | undefined> {
-  const bytes = await source.read(timestampFile, maxMetadataBytes);
+  const bytes = await source.read(timestampFile, maxMetadataBytes.timestamp);
   if (bytes === undefined) return undefined;
   const timestamp = parseRole.timestamp(bytes);
   if (!isSignedBy(roots, "timestamp", timestamp)) return undefined;
@@ -61,11 +39,11 @@ export async function readPublished(
   };
   const { version: snapshotVersion } = timestamp.signed.snapshotMeta;
   const snapshotFile = metadataFile("snapshot", snapshotVersion);
-  const snapshotBytes = await take(snapshotFile, maxMetadataBytes);
+  const snapshotBytes = await take(snapshotFile, maxMetadataBytes.snapshot);
   const snapshot = parseRole.snapshot(snapshotBytes);
   const targetsVersion = snapshot.signed.meta["targets.json"]?.version ?? 0;
   const targetsFile = metadataFile("targets", targetsVersion);
-  const targetsBytes = await take(targetsFile, maxMetadataBytes);
+  const targetsBytes = await take(targetsFile, maxMetadataBytes.targets);
   const targets = parseRole.targets(targetsBytes);
   return {
     timestamp: {

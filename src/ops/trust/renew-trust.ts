@@ -6,7 +6,8 @@ import type { Root, Targets } from "@tufjs/models";
 import type { Context } from "../context.ts";
 import { goodSnapshot, makeSnapshot, makeTimestamp } from "./online-metadata.ts";
 import { readPublishable, type RepositoryFile, requireRootCopy } from "./publishable.ts";
-import { publicSource, type PublishedState, readPublished } from "./published-state.ts";
+import { type PublishedState, readPublished } from "./published-state.ts";
+import { webRepository } from "../web-repository.ts";
 import { catalogAt, catalogCopy, namesCatalog } from "./signed-catalog.ts";
 import { missingSignatures } from "./signatures.ts";
 import {
@@ -62,7 +63,9 @@ export async function renewTrust(
     const trust = await readTrustFolder(input.trust);
     const root = requireRoot(trust);
     requireRootCopy(trust);
-    const source = input.isLocal ? folderSource(input.trust) : publicSource(context, input.baseUrl);
+    const source = input.isLocal
+      ? folderSource(input.trust)
+      : webRepository(context, input.baseUrl);
     const live = await readPublished(source, trust.roots);
     const chosen = input.ofPublished
       ? requireLive(live, source.label)

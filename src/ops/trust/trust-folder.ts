@@ -6,6 +6,7 @@ import { folderSource, type RepositorySource } from "../../io/repository-source.
 import {
   type AnyMetadata,
   factsOf,
+  maxMetadataBytes,
   parseRole,
   type RoleName,
   verifyRoots,
@@ -39,8 +40,6 @@ export interface TrustFolder {
   readonly timestamp: MetadataFile<Timestamp> | undefined;
 }
 
-/** No metadata is larger; see `tuf-js`. */
-export const maxMetadataBytes = 5_000_000;
 /** The newest root that enough people have signed; builds embed it. */
 export const rootCopy = "root.json";
 export const timestampFile = "metadata/timestamp.json";
@@ -66,12 +65,14 @@ export async function readTrustFolder(folder: string): Promise<TrustFolder> {
       .sort((a, b) => a - b);
   const all: MetadataFile<Root>[] = [];
   for (const version of versionsOf("root")) {
-    all.push(await readFile(source, metadataFile("root", version), version, parseRole.root));
+    all.push(
+      await readFile(source, "root", metadataFile("root", version), version, parseRole.root),
+    );
   }
   const targets: MetadataFile<Targets>[] = [];
   for (const version of versionsOf("targets")) {
     const file = metadataFile("targets", version);
-    targets.push(await readFile(source, file, version, parseRole.targets));
+    targets.push(await readFile(source, "targets", file, version, parseRole.targets));
   }
   const snapshot = versionsOf("snapshot").at(-1);
   const { roots, pendingRoot } = splitRoots(all);
@@ -84,20 +85,28 @@ export async function readTrustFolder(folder: string): Promise<TrustFolder> {
     snapshot:
       snapshot === undefined
         ? undefined
-        : await readFile(source, metadataFile("snapshot", snapshot), snapshot, parseRole.snapshot),
+        : await readFile(
+            source,
+            "snapshot",
+            metadataFile("snapshot", snapshot),
+            snapshot,
+            parseRole.snapshot,
+          ),
     timestamp: names.includes("timestamp.json")
-      ? await readFile(source, timestampFile, undefined, parseRole.timestamp)
+      ? await readFile(source, "timestamp", timestampFile, undefined, parseRole.timestamp)
       : undefined,
   };
 }
 
+/** Hosts take no larger files, so there is no use in larger ones here. */
 async function readFile<Kind extends Root | Targets | Snapshot | Timestamp>(
   source: RepositorySource,
+  role: RoleName,
   file: string,
   version: number | undefined,
   parse: (bytes: Uint8Array) => Metadata<Kind>,
 ): Promise<MetadataFile<Kind>> {
-  const bytes = await source.read(file, maxMetadataBytes);
+  const bytes = await source.read(file, maxMetadataBytes[role]);
   if (bytes === undefined) throw new BangerError("io", `${source.label}/${file} is gone`);
   const metadata = parse(bytes);
   const found = metadata.signed.version;
