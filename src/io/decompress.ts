@@ -2,7 +2,7 @@ import type { Compression } from "../core/kernel-image.ts";
 import { BangerError } from "../core/errors.ts";
 import { cleaned, runChild } from "./child.ts";
 import type { Variables } from "./environment.ts";
-import { decoded } from "./decoded.ts";
+import { decoded, type EncodedSource } from "./decoded.ts";
 import { HeldFile } from "./held-file.ts";
 import { missingProgram } from "./missing-program.ts";
 
@@ -78,7 +78,7 @@ async function decode(
   const decoder = (format === "gzip" ? createGunzip : createZstdDecompress)({ chunkSize });
   let written = 0;
   try {
-    for await (const chunk of decoded(decoder, piecesOf(bytes), signal)) {
+    for await (const chunk of decoded(decoder, sourceOf(bytes), signal)) {
       written += chunk.length;
       if (written > maxBytes) throw unsound(format, maxBytes);
       output.write(chunk);
@@ -89,8 +89,17 @@ async function decode(
   }
 }
 
-function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void> {
-  for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
+function sourceOf(bytes: Uint8Array): EncodedSource {
+  let position = 0;
+  return {
+    pieceBytes: chunkSize,
+    read: (buffer) => {
+      const piece = bytes.subarray(position, position + buffer.length);
+      buffer.set(piece);
+      position += piece.length;
+      return piece.length;
+    },
+  };
 }
 
 async function runTool(

@@ -1,8 +1,10 @@
 import { BangerError } from "../core/errors.ts";
 import { redactUrl } from "../core/redact.ts";
+import { freePiece } from "./free-piece.ts";
 import { networkError, subjectOf } from "./network-error.ts";
 import type { PartOrigin } from "./part-file.ts";
 import { PassingFailure } from "./passing-failure.ts";
+import { describeProxy } from "./proxy.ts";
 import { trustedRoots } from "./tls-roots.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -13,6 +15,7 @@ export interface ByteSink {
   readonly sizeBytes: number;
   readonly origin: PartOrigin | undefined;
   setOrigin(origin: PartOrigin | undefined): void;
+  /** @param chunk is valid only until this returns. */
   append(chunk: Uint8Array): void;
   restart(): void;
 }
@@ -120,9 +123,16 @@ function request(
     redirect: "manual",
     decompress: false,
     signal: watch.signal,
-    tls: { ca: trustedRoots(options.environment), rejectUnauthorized: true },
+    ...tlsFor(url, options.environment),
     headers: { "user-agent": options.userAgent, "accept-encoding": "identity", ...headers },
   });
+}
+
+/** Nothing where nothing is encrypted: the roots take longer to load than a small answer to come. */
+function tlsFor(url: string, environment: RequestOptions["environment"]): BunFetchRequestInit {
+  const isEncrypted =
+    url.startsWith("https:") || describeProxy(url, environment)?.startsWith("https:") === true;
+  return isEncrypted ? { tls: { ca: trustedRoots(environment), rejectUnauthorized: true } } : {};
 }
 
 function redirection(response: Response): string | undefined {
@@ -245,6 +255,7 @@ async function takeBody(
       );
     }
     part.append(chunk);
+    freePiece(chunk);
     options.onBytes(part.sizeBytes);
   }
 }

@@ -13,6 +13,12 @@ interface Libc {
   readonly flock: (descriptor: number, operation: number) => number;
   readonly syncfs: (descriptor: number) => number;
   readonly close: (descriptor: number) => number;
+  readonly sync_file_range: (
+    descriptor: number,
+    offset: number,
+    bytes: number,
+    flags: number,
+  ) => number;
   readonly renameat2: Renameat2;
   /** The errno of the call before. */
   readonly errno: () => number;
@@ -37,6 +43,7 @@ function libc(): Libc {
       flock: { args: ["i32", "i32"], returns: "i32" },
       syncfs: { args: ["i32"], returns: "i32" },
       close: { args: ["i32"], returns: "i32" },
+      sync_file_range: { args: ["i32", "i64", "i64", "u32"], returns: "i32" },
       renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
       __errno_location: { args: [], returns: "ptr" },
     });
@@ -71,6 +78,18 @@ export function tryLock(
  */
 export function syncFileSystem(descriptor: number): boolean {
   return libc().syncfs(descriptor) === 0;
+}
+
+const syncFileRangeWrite = 2;
+
+/**
+ * Lets the disk begin with what was written to a file, while more is being made. Makes nothing durable
+ * and reports nothing: that is what comes after it for.
+ *
+ * @see sync_file_range(2), SYNC_FILE_RANGE_WRITE
+ */
+export function startWriting(descriptor: number): void {
+  libc().sync_file_range(descriptor, 0, 0, syncFileRangeWrite);
 }
 
 const errnoNames: ReadonlyMap<number, string> = new Map([

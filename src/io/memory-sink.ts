@@ -20,7 +20,7 @@ export class MemorySink implements ByteSink {
   }
 
   append(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
+    this.#chunks.push(chunk.slice());
     this.#sizeBytes += chunk.length;
   }
 

@@ -29,6 +29,7 @@ export class PartFile {
   #hash: Sha256Hash;
   #sizeBytes: number;
   #origin: PartOrigin | undefined;
+  #isClosed = false;
 
   private constructor(file: string, descriptor: number) {
     this.#file = file;
@@ -125,12 +126,15 @@ export class PartFile {
 
   /** Closes the file and leaves it for a later run to continue. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     fs.closeSync(this.#descriptor);
   }
 
   /** Closes and removes the file. Never throws: what stays is a download to continue, or for gc. */
   remove(): void {
-    fs.closeSync(this.#descriptor);
+    if (this.#isClosed) return;
+    this.close();
     removeQuietly(this.#file);
     removeQuietly(this.#originFile);
   }

@@ -1,15 +1,13 @@
 import * as fs from "node:fs";
 import path from "node:path";
-import { BangerError } from "../core/errors.ts";
 import { manifestFileName, type ManifestFile, type ManifestLink } from "../core/manifest.ts";
 import { directoryMode, errnoOf, fileError, fileMode, guard, lookAt, removeTree } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
-import { closeWritten, lockExclusive, syncFileSystem, tryLock } from "./libc.ts";
+import { lockExclusive, tryLock } from "./libc.ts";
+import { WrittenFiles } from "./written-files.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
-
-/** Up to this many files are made durable one by one; more of them in one pass over the disk. */
-const maxSingleSyncs = 16;
+const newFile = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
 interface OpenFolder {
   readonly name: string;
@@ -36,6 +34,7 @@ export class StagedTree {
   readonly #root: string;
   readonly #rootDescriptor: number;
   readonly #folders: string[] = [];
+  readonly #written: WrittenFiles;
   #open: OpenFolder[] = [];
   #file: OpenFile | undefined;
   #closed = false;
@@ -43,6 +42,7 @@ export class StagedTree {
   private constructor(root: string, rootDescriptor: number) {
     this.#root = root;
     this.#rootDescriptor = rootDescriptor;
+    this.#written = new WrittenFiles(root);
   }
 
   /**
@@ -98,7 +98,7 @@ export class StagedTree {
   /** Begins a file; its bytes follow through {@link write}. @throws `io`, `no-space` */
   beginFile(filePath: string): void {
     const descriptor = this.#guard(filePath, () =>
-      fs.openSync(this.#at(filePath), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode),
+      fs.openSync(this.#at(filePath), newFile, fileMode),
     );
     this.#file = { path: filePath, descriptor, hash: new Sha256Hash(), sizeBytes: 0 };
   }
@@ -115,17 +115,7 @@ export class StagedTree {
 
   /** Ends the file that was begun. @throws `io`, `no-space` */
   endFile(): void {
-    const file = this.#current();
-    this.#file = undefined;
-    this.#guard(file.path, () => {
-      try {
-        if (this.files.length < maxSingleSyncs) fs.fsyncSync(file.descriptor);
-      } catch (error) {
-        fs.closeSync(file.descriptor);
-        throw error;
-      }
-      closeWritten(file.descriptor);
-    });
+    const file = this.#handOver();
     this.files.push({ path: file.path, size_bytes: file.sizeBytes, sha256: file.hash.digest() });
   }
 
@@ -135,46 +125,23 @@ export class StagedTree {
    * @throws {BangerError} `io`, `no-space`: the tree must then be discarded, not sealed again.
    */
   seal(manifestText: string): void {
-    const doing = `cannot write ${this.#root}/${manifestFileName}`;
-    guard(doing, () => {
-      const descriptor = fs.openSync(
-        this.#at(manifestFileName),
-        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-        fileMode,
-      );
-      try {
-        writeAll(descriptor, Buffer.from(manifestText));
-        fs.fsyncSync(descriptor);
-      } catch (error) {
-        fs.closeSync(descriptor);
-        throw error;
+    this.beginFile(manifestFileName);
+    this.write(Buffer.from(manifestText));
+    this.#handOver();
+    this.#written.sync(this.#rootDescriptor, () => {
+      for (const folder of this.#folders.toReversed()) {
+        this.#guard(folder, () => {
+          const descriptor = fs.openSync(this.#at(folder), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+          try {
+            fs.fsyncSync(descriptor);
+          } finally {
+            fs.closeSync(descriptor);
+          }
+        });
       }
-      closeWritten(descriptor);
-    });
-    if (this.files.length > maxSingleSyncs) {
-      if (!syncFileSystem(this.#rootDescriptor)) {
-        throw new BangerError(
-          "io",
-          `cannot make ${this.#root} durable: the disk reports an error`,
-          {
-            hint: "check the disk (dmesg) before you try again",
-          },
-        );
-      }
-      return;
-    }
-    for (const folder of this.#folders.toReversed()) {
-      this.#guard(folder, () => {
-        const descriptor = fs.openSync(this.#at(folder), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        try {
-          fs.fsyncSync(descriptor);
-        } finally {
-          fs.closeSync(descriptor);
-        }
+      guard(`cannot make ${this.#root} durable`, () => {
+        fs.fsyncSync(this.#rootDescriptor);
       });
-    }
-    guard(`cannot make ${this.#root} durable`, () => {
-      fs.fsyncSync(this.#rootDescriptor);
     });
   }
 
@@ -184,6 +151,7 @@ export class StagedTree {
     this.#closed = true;
     if (this.#file !== undefined) fs.closeSync(this.#file.descriptor);
     this.#file = undefined;
+    this.#written.discard();
     this.#leaveTo(0);
     fs.closeSync(this.#rootDescriptor);
   }
@@ -198,6 +166,14 @@ export class StagedTree {
     } catch {
       // The error that led here is the one to report.
     }
+  }
+
+  /** Leaves the file that was begun to those that make it durable. */
+  #handOver(): OpenFile {
+    const file = this.#current();
+    this.#file = undefined;
+    this.#written.add(file.path, file.descriptor);
+    return file;
   }
 
   #current(): OpenFile {

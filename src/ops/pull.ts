@@ -177,9 +177,7 @@ async function install(
   try {
     requireSpace(store, entry, part.sizeBytes);
     await download(context, entry, part);
-    const result = await unpackAndPublish(context, store, catalog, entry, part, options);
-    part.remove();
-    return result;
+    return await unpackAndPublish(context, store, catalog, entry, part, options);
   } catch (error) {
     // Wrong bytes are no use to a later run; right ones are, once the disk or the user lets it.
     if (error instanceof BangerError && error.exitCode === 4) part.remove();
@@ -199,6 +197,8 @@ async function unpackAndPublish(
   return withStaged(store, async (staged) => {
     context.report({ kind: "stage", name: entry.name, stage: "unpack" });
     await unpackBundle(context, entry, part.descriptor, staged);
+    // All of it is in the tree: the disk need not keep the tarball as well.
+    part.remove();
     context.report({ kind: "stage", name: entry.name, stage: "install" });
     staged.seal(formatManifest(manifestOf(entry, catalog, staged)));
     return publish(context, store, catalog, entry, staged, options);

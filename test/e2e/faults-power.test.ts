@@ -184,7 +184,7 @@ for (const fileSystem of fileSystems) {
     mountObstacle(),
     `row 26: without fsync the same power cut loses and tears kernels on ${fileSystem}`,
     async () => {
-      const fake = ["fsync,fdatasync,syncfs:retval=0"];
+      const fake = ["fsync,fdatasync,syncfs,sync_file_range:retval=0"];
       for (const filesOf of [bundleFilesOf, manyFiles]) {
         await using machine = await PoweredMachine.start(fileSystem, filesOf);
         for (const [loss, problem] of [
