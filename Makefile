@@ -30,6 +30,7 @@ GUEST_TOOLS := aarch64-linux-gnu-gcc debugfs e2fsck mke2fs x86_64-linux-gnu-gcc
 TEST_TOOLS := $(BOOT_TOOLS) $(GUEST_TOOLS) bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop \
 	minisign mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck \
 	strace tar unshare xfs_io xz zstd
+BENCH_TOOLS := curl nginx openssl qemu-system-x86_64 tar taskset time xz zstd
 KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libc6-dev libelf-dev libssl-dev pahole perl xz
 
 # Which kernel, and where its files are.
@@ -37,6 +38,7 @@ LINE ?= 6.12
 ARCH ?= x86_64
 VERSION ?=
 FROM ?= build/manual/generic-kernel
+RUNS ?= 7
 # Linux is built by make too, which would take these for its own: its VERSION is 6.
 UNHEARD := env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u LINE -u ARCH -u VERSION
 PUBLISH_STATE := $(CURDIR)/build/publish/generic-$(LINE)-$(ARCH)
@@ -73,6 +75,12 @@ faults: require-test build ## Print the table of faults and how banger answers e
 		>build/faults.log 2>&1 || { tail -n 40 build/faults.log; exit 1; }
 	@$(BUN) test/support/print-fault-table.ts build/faults.jsonl
 	@tail -n 1 build/faults.log
+
+# Measures on whatever else the machine does: leave it alone meanwhile.
+.PHONY: bench
+bench: build ## Measure banger against the tools that it replaces, and write bench/results.json: ONLY=pull,start RUNS=7 BENCH_CONFIGS=FOLDER
+	@scripts/require.sh $(BENCH_TOOLS)
+	@$(BUN) bench/main.ts --runs $(RUNS) $(if $(ONLY),--only $(ONLY),--write)
 
 .PHONY: test-kernel-build
 test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes half an hour

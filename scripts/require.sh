@@ -13,7 +13,7 @@ declare -A packages=(
   [nginx]=nginx-light [openssl]=openssl [qemu-system-aarch64]=qemu-system-arm
   [qemu-system-x86_64]=qemu-system-x86 [readelf]=binutils [script]=bsdutils [setpriv]=util-linux
   [shellcheck]=shellcheck [strace]=strace [tar]=tar [unshare]=util-linux [xfs_io]=xfsprogs
-  [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
+  [taskset]=util-linux [time]=time [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
   [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [x86_64-linux-gnu-gcc]=gcc-x86-64-linux-gnu
   [bc]=bc [ccache]=ccache [bison]=bison [flex]=flex [gcc]=gcc [gh]=gh [gpg]=gpg [gpgv]=gpgv
   [libc6-dev]=libc6-dev [libelf-dev]=libelf-dev [libssl-dev]=libssl-dev [pahole]=dwarves
@@ -31,6 +31,8 @@ has() {
     libelf-dev) [ -e /usr/include/libelf.h ] ;;
     linux-source-6.1) [ -e /usr/src/linux-source-6.1.tar.xz ] ;;
     libssl-dev) [ -e /usr/include/openssl/opensslv.h ] ;;
+    # The shell has a word of that name.
+    time) [ -x /usr/bin/time ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
