@@ -6,6 +6,7 @@ import { inspectJson } from "./json.ts";
 import { isKernelName, type KernelName } from "./kernel-name.ts";
 import { compareVersions, isKernelVersion, type KernelVersion } from "./kernel-version.ts";
 import type { BuildSelector } from "./reference.ts";
+import { fieldOf, shortened } from "./shortened.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
 import { type Support, supportSchema } from "./support.ts";
 import { isUtcTime } from "./utc-time.ts";
@@ -194,14 +195,16 @@ export function parseCatalogText(json: string, origin: string): Catalog {
     value = JSON.parse(json);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw refuse(origin, `it is not JSON: ${reason}`, cause);
+    throw refuse(origin, `it is not JSON: ${shortened(reason)}`, cause);
   }
-  const findings = inspectJson(json);
-  const [duplicate] = findings.duplicateKeys;
-  if (duplicate !== undefined) throw refuse(origin, `${duplicate} stands twice`);
-  const fraction = findings.nonIntegers.find((path) => /^serial$|^version$|_bytes$/.test(path));
+  const { duplicateKey, fraction } = inspectJson(json, mustBeWhole);
+  if (duplicateKey !== undefined) throw refuse(origin, `${duplicateKey} stands twice`);
   if (fraction !== undefined) throw refuse(origin, `${fraction}: must be a whole number`);
   return parseCatalog(value, origin);
+}
+
+function mustBeWhole(key: string, depth: number): boolean {
+  return key.endsWith("_bytes") || (depth === 1 && (key === "serial" || key === "version"));
 }
 
 /**
@@ -240,8 +243,8 @@ function entryLabel(raw: unknown, index: number): string {
 function firstIssue(issues: readonly v.BaseIssue<unknown>[]): string {
   const [issue] = issues;
   if (issue === undefined) return "it does not follow the schema";
-  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "";
-  const message = issue.received === "undefined" ? "is missing" : issue.message;
+  const field = fieldOf(issue, "");
+  const message = issue.received === "undefined" ? "is missing" : shortened(issue.message);
   return field === "" ? `it ${message}` : `${field}: ${message}`;
 }
 

@@ -1,4 +1,5 @@
 import { BangerError } from "./errors.ts";
+import { shortened } from "./shortened.ts";
 
 declare const brand: unique symbol;
 
@@ -38,7 +39,7 @@ const nameHint =
 /** @throws {BangerError} `usage`, when `text` is no kernel name. */
 export function parseKernelName(text: string): KernelName {
   if (isKernelName(text)) return text;
-  throw new BangerError("usage", `${JSON.stringify(text)} is not a kernel name`, {
+  throw new BangerError("usage", `${JSON.stringify(shortened(text))} is not a kernel name`, {
     hint: nameHint,
   });
 }
@@ -46,7 +47,7 @@ export function parseKernelName(text: string): KernelName {
 /** @throws {BangerError} `usage`, when `text` is no image name. */
 export function parseImageName(text: string): ImageName {
   if (isImageName(text)) return text;
-  throw new BangerError("usage", `${JSON.stringify(text)} is not an image name`, {
+  throw new BangerError("usage", `${JSON.stringify(shortened(text))} is not an image name`, {
     hint: nameHint,
   });
 }
@@ -54,9 +55,13 @@ export function parseImageName(text: string): ImageName {
 /** @throws {BangerError} `usage`, when `text` is no catalog name. */
 export function parseCatalogName(text: string): CatalogName {
   if (isCatalogName(text)) return text;
-  throw new BangerError("usage", `${JSON.stringify(text)} is not the name of a catalog`, {
-    hint: "such a name begins with a lower-case letter, and goes on with letters, digits and dashes, at most 32",
-  });
+  throw new BangerError(
+    "usage",
+    `${JSON.stringify(shortened(text))} is not the name of a catalog`,
+    {
+      hint: "such a name begins with a lower-case letter, and goes on with letters, digits and dashes, at most 32",
+    },
+  );
 }
 
 /**

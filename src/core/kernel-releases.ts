@@ -6,6 +6,7 @@ import {
   kernelLine,
   type KernelVersion,
 } from "./kernel-version.ts";
+import { fieldOf } from "./shortened.ts";
 
 /** A kernel that kernel.org offers as a signed tarball. */
 export interface KernelRelease {
@@ -66,7 +67,7 @@ function signedReleases(json: string, origin: string): KernelRelease[] {
   const parsed = v.safeParse(releasesSchema, value);
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    const field = issue.path?.map((item) => String(item.key)).join(".") ?? "document";
+    const field = fieldOf(issue, "document");
     throw new BangerError("network", `${origin} is not what kernel.org serves: ${field} is wrong`);
   }
   return parsed.output.releases.flatMap(({ version, iseol, source, pgp }) => {

@@ -6,6 +6,7 @@ import { isKernelVersion } from "./kernel-version.ts";
 import { isArch } from "./arch.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
 import type { SourceTrust } from "./source-trust.ts";
+import { fieldOf } from "./shortened.ts";
 
 /** A file that went into a build, by its content. */
 export interface BuildInput {
@@ -144,7 +145,7 @@ export function parseProvenance(json: string, origin: string): BuildFacts {
   const parsed = v.safeParse(schema, value);
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    const field = issue.path?.map((item) => String(item.key)).join(".") ?? "the document";
+    const field = fieldOf(issue, "the document");
     throw refuse(origin, `${field} is not as banger writes it`);
   }
   const { subject, predicate } = parsed.output;

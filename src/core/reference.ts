@@ -8,6 +8,7 @@ import {
 } from "./kernel-name.ts";
 import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
+import { shortened } from "./shortened.ts";
 
 /**
  * What a person means by a kernel: `[CATALOG/]NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX]`.
@@ -51,7 +52,7 @@ export function parseReference(text: string, defaultArch: Arch): Reference {
   const name = path.slice(slash + 1);
   const arch = archText === undefined ? defaultArch : parseArch(archText);
   if (arch === undefined) {
-    throw malformed(text, `${JSON.stringify(archText)} is not an architecture`);
+    throw malformed(text, `${JSON.stringify(shortened(archText ?? ""))} is not an architecture`);
   }
   const selector = build === undefined ? undefined : parseBuild(text, build);
   return {
@@ -69,11 +70,15 @@ function parseBuild(text: string, build: string): BuildSelector {
     throw malformed(text, "sha256: wants 64 lower-case hexadecimal digits");
   }
   if (isKernelVersion(build)) return { by: "version", version: build };
-  throw malformed(text, `${JSON.stringify(build)} is not a kernel version`);
+  throw malformed(text, `${JSON.stringify(shortened(build))} is not a kernel version`);
 }
 
 function malformed(text: string, reason: string): BangerError {
-  return new BangerError("usage", `${JSON.stringify(text)} is not a kernel reference: ${reason}`, {
-    hint: "a reference is [CATALOG/]NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX], like generic-6.12 or generic-6.12:arm64@6.12.117",
-  });
+  return new BangerError(
+    "usage",
+    `${JSON.stringify(shortened(text))} is not a kernel reference: ${reason}`,
+    {
+      hint: "a reference is [CATALOG/]NAME[:ARCH][@KERNEL_VERSION|@sha256:HEX], like generic-6.12 or generic-6.12:arm64@6.12.117",
+    },
+  );
 }

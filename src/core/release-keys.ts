@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { BangerError } from "./errors.ts";
 import { isFingerprint, type Fingerprint } from "./fingerprint.ts";
+import { fieldOf } from "./shortened.ts";
 
 /** A key of `fingerprints.json`, which lists the keys that may sign a kernel source. */
 export interface ListedKey {
@@ -69,7 +70,7 @@ export function readKeyList(value: unknown, origin: string): readonly ListedKey[
   const parsed = v.safeParse(listSchema, value);
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    const field = issue.path?.map((item) => String(item.key)).join(".") ?? "document";
+    const field = fieldOf(issue, "document");
     throw new BangerError("bad-catalog", `cannot use ${origin}: ${field} is not as it should be`);
   }
   const { keys } = parsed.output;

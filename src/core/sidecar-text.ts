@@ -4,6 +4,7 @@ import { BangerError } from "./errors.ts";
 import { isKernelName, type KernelName } from "./kernel-name.ts";
 import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
 import { isSha256, type Sha256 } from "./sha256.ts";
+import { fieldOf } from "./shortened.ts";
 
 const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
 
@@ -57,6 +58,6 @@ export function parseSidecarText<Output>(
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "document";
+  const field = fieldOf(issue, "document");
   throw new BangerError("verification-failed", `${complaint}: ${field} is not as it must be`);
 }

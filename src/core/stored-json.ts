@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { BangerError } from "./errors.ts";
+import { fieldOf } from "./shortened.ts";
 
 /**
  * Reads a document that banger itself wrote into its store.
@@ -23,7 +24,7 @@ export function parseStored<Output>(
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "document";
+  const field = fieldOf(issue, "document");
   throw new BangerError("bad-state", `${origin} is damaged: ${field} is not as banger writes it`, {
     hint,
   });

@@ -1,6 +1,10 @@
 import * as v from "valibot";
 import type { BangerError } from "./errors.ts";
 import { inspectJson } from "./json.ts";
+import { fieldOf, shortened } from "./shortened.ts";
+
+/** Schemas pass over members of these names. */
+const unheard: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 /**
  * Reads a document that people write by hand. Nothing in it is passed over: not a key that stands twice
@@ -20,11 +24,14 @@ export function parseStrictly<Output>(
   } catch (cause) {
     throw refuse("it is not JSON", cause);
   }
-  const [duplicate] = inspectJson(json).duplicateKeys;
-  if (duplicate !== undefined) throw refuse(`${duplicate} stands twice`);
+  const { duplicateKey } = inspectJson(json);
+  if (duplicateKey !== undefined) throw refuse(`${duplicateKey} stands twice`);
+  JSON.parse(json, (key, inner: unknown) => {
+    if (unheard.has(key)) throw refuse(`${key} cannot be the name of anything`);
+    return inner;
+  });
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  const field = issue.path?.map((item) => String(item.key)).join(".") ?? "it";
-  throw refuse(`${field}: ${issue.message}`);
+  throw refuse(`${fieldOf(issue, "it")}: ${shortened(issue.message)}`);
 }

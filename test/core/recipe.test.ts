@@ -58,3 +58,16 @@ describe("a recipe", () => {
     expect(refusal(() => parseRecipe('{"a":1,"a":2}', "a"))).toContain("stands twice");
   });
 });
+
+test.each(["__proto__", "constructor", "prototype"])(
+  "a recipe that calls something %s is refused, not passed over",
+  (name) => {
+    const text = JSON.stringify(recipe).replace('"drift":{', `"drift":{"${name}":["A"],`);
+    expect(refusal(() => parseRecipe(text, "6.12.json"))).toContain(`${name} cannot be the name`);
+  },
+);
+
+test("a recipe with an endless key is refused in a message that ends", () => {
+  const message = refusal(() => parse({ ["x".repeat(100_000)]: 1 }));
+  expect(message.length).toBeLessThan(1000);
+});
