@@ -1,4 +1,5 @@
 import { BangerError } from "../core/errors.ts";
+import { contentLength, rangeStart, retryAfterMs, strongValidator } from "../core/http-fields.ts";
 import { redactUrl } from "../core/redact.ts";
 import { freePiece } from "./free-piece.ts";
 import { networkError, subjectOf } from "./network-error.ts";
@@ -82,8 +83,7 @@ export async function fileSize(
       const location = redirection(response);
       if (location !== undefined) return location;
       refuseStatus(url, response);
-      const length = response.headers.get("content-length") ?? "";
-      sizeBytes = /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+      sizeBytes = contentLength(response.headers.get("content-length"));
       return undefined;
     } catch (error) {
       throw explain(url, error, watch, options);
@@ -189,7 +189,7 @@ async function attempt(
     refuseStatus(url, response);
     if (response.status === 200) {
       part.restart();
-      const validator = strongValidator(response.headers);
+      const validator = validatorOf(response);
       part.setOrigin(validator === undefined ? undefined : { url: address, validator });
     }
     watch.expectBody();
@@ -204,15 +204,13 @@ async function attempt(
 
 function continues(response: Response, part: ByteSink, validator: string): boolean {
   if (response.status !== 206) return false;
-  const range = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
-  const current = strongValidator(response.headers);
-  return Number(range?.[1]) === part.sizeBytes && (current === undefined || current === validator);
+  const start = rangeStart(response.headers.get("content-range"));
+  const current = validatorOf(response);
+  return start === part.sizeBytes && (current === undefined || current === validator);
 }
 
-function strongValidator(headers: Headers): string | undefined {
-  const etag = headers.get("etag");
-  if (etag !== null && /^"[^"]*"$/.test(etag)) return etag;
-  return headers.get("last-modified") ?? undefined;
+function validatorOf({ headers }: Response): string | undefined {
+  return strongValidator(headers.get("etag"), headers.get("last-modified"));
 }
 
 function refuseStatus(url: string, response: Response): void {
@@ -220,7 +218,12 @@ function refuseStatus(url: string, response: Response): void {
   if (status === 200 || status === 206) return;
   const message = `${redactUrl(url)} answered ${status}`;
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    throw new PassingFailure("network", message, undefined, readRetryAfter(response.headers));
+    throw new PassingFailure(
+      "network",
+      message,
+      undefined,
+      retryAfterMs(response.headers.get("retry-after"), Date.now()),
+    );
   }
   throw new RefusedRequest(
     message,
@@ -229,13 +232,6 @@ function refuseStatus(url: string, response: Response): void {
       ? "the file is not there; another mirror may have it (BANGER_MIRRORS)"
       : undefined,
   );
-}
-
-function readRetryAfter(headers: Headers): number | undefined {
-  const value = headers.get("retry-after");
-  if (value === null) return undefined;
-  const seconds = /^\d{1,6}$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
 }
 
 async function takeBody(

@@ -1,5 +1,5 @@
-import * as v from "valibot";
 import { BangerError } from "../core/errors.ts";
+import { type ListedObject, parseListing, rcloneFailure } from "../core/rclone-answer.ts";
 import { isSha256, type Sha256 } from "../core/sha256.ts";
 import { cleaned, runChild } from "./child.ts";
 import type { Variables } from "./environment.ts";
@@ -24,9 +24,6 @@ const notFoundExits = [3, 4];
 const immutable = "Cache-Control: public, max-age=31536000, immutable";
 /** A cache may keep it, and asks each time whether it is still the newest. */
 const mutable = "Cache-Control: no-cache";
-const listing = v.array(
-  v.object({ Path: v.string(), Name: v.string(), Size: v.number(), IsDir: v.boolean() }),
-);
 
 /**
  * A bucket of objects, by the rclone program. All are immutable but those that are put by `replace`.
@@ -116,14 +113,11 @@ export class Bucket {
     await this.#run(`cannot delete ${this.label(key)}`, ["deletefile", this.label(key)]);
   }
 
-  async #list(target: string, flags: readonly string[]): Promise<v.InferOutput<typeof listing>> {
+  async #list(target: string, flags: readonly string[]): Promise<readonly ListedObject[]> {
     const doing = `cannot look at ${target}`;
     const args = ["lsjson", "--files-only", "--no-modtime", "--no-mimetype", ...flags, target];
     const { exitCode, stdout } = await this.#run(doing, args, notFoundExits);
-    if (exitCode !== 0) return [];
-    const parsed = v.safeParse(listing, JSON.parse(stdout));
-    if (parsed.success) return parsed.output.filter((item) => !item.IsDir);
-    throw new BangerError("failed", `${doing}: the listing of rclone is not as expected`);
+    return exitCode === 0 ? parseListing(stdout, doing) : [];
   }
 
   async #run(
@@ -140,7 +134,7 @@ export class Bucket {
       signal,
     });
     if (ended.exitCode !== 0 && !goodExits.includes(ended.exitCode)) {
-      throw refusal(doing, ended.stderr);
+      throw rcloneFailure(doing, ended.stderr);
     }
     return ended;
   }
@@ -152,46 +146,4 @@ function forRclone(environment: Variables): Variables {
     ([name]) => !name.startsWith("BUN_") && name !== "AWS_CA_BUNDLE",
   );
   return Object.fromEntries(others);
-}
-
-const noConfiguration = /didn't find section in config file|no remote|couldn't find type/i;
-const unusable = /didn't find backend|not a directory|destination is a file/i;
-const noEntry =
-  /InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|Unauthorized|Forbidden|NoSuchBucket|permission denied|status code: 40[0134]/i;
-const full = /no space left on device|disk quota exceeded|file too big for remaining disk space/i;
-
-function refusal(doing: string, stderr: string): BangerError {
-  const reason = lastWords(stderr);
-  const message = `${doing}: ${reason}`;
-  if (noConfiguration.test(reason)) {
-    return new BangerError("failed", message, {
-      hint: "rclone wants a remote of this name: set RCLONE_CONFIG_R2_TYPE and so on, or RCLONE_REMOTE\nsee docs/kernel-catalog.md, 'What you need'",
-    });
-  }
-  if (unusable.test(stderr)) {
-    return new BangerError("failed", message, {
-      hint: "look at the type of rclone's remote, and at RCLONE_BUCKET: docs/kernel-catalog.md, 'What you need'",
-    });
-  }
-  if (full.test(reason)) {
-    return new BangerError("no-space", message, {
-      hint: "free some space where the bucket is, then run the same command again",
-    });
-  }
-  if (noEntry.test(stderr)) {
-    return new BangerError("failed", message, {
-      hint: "look at the credentials, the endpoint and RCLONE_BUCKET: docs/kernel-catalog.md, 'What you need'",
-    });
-  }
-  return new BangerError("network", message, { hint: "run the same command again" });
-}
-
-/** The last line that says what went wrong, else the last of all, without its time. */
-function lastWords(stderr: string): string {
-  const lines = stderr
-    .split("\n")
-    .map((line) => line.replace(/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, "").trim())
-    .filter((line) => line !== "" && !line.startsWith("NOTICE: "));
-  const faults = lines.filter((line) => /^(ERROR|Failed|CRITICAL|Fatal|Error)/i.test(line));
-  return (faults.at(-1) ?? lines.at(-1) ?? "rclone failed").replace(/^ERROR : /, "");
 }
