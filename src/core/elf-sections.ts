@@ -12,6 +12,9 @@ export interface ElfSection {
 
 const headerBytes = 64;
 const sectionHeaderBytes = 64;
+/** No kernel has more bytes of names, and none has a longer one. */
+const maxNamesBytes = 2 ** 20;
+const maxNameBytes = 256;
 /** `SHT_NOBITS`: takes no place in the file. */
 const noBits = 8;
 
@@ -19,7 +22,8 @@ const noBits = 8;
  * The sections that have bytes in a 64-bit little-endian ELF file.
  *
  * @param read reads bytes of the file; fewer at its end.
- * @returns an empty list when it is another kind of file, or has no section headers.
+ * @returns an empty list when it is another kind of file, or has no section headers. Of the names at most 1 MiB are
+ *   read; one of more than 255 bytes is empty.
  */
 export function elfSections(read: (offset: number, sizeBytes: number) => Uint8Array): ElfSection[] {
   const head = read(0, headerBytes);
@@ -34,8 +38,8 @@ export function elfSections(read: (offset: number, sizeBytes: number) => Uint8Ar
   if (table.length < count * sectionHeaderBytes || namesIndex >= count) return [];
   const sections = Array.from({ length: count }, (_, index) => sectionAt(viewOf(table), index));
   const strings = sections[namesIndex];
-  if (strings === undefined) return [];
-  const names = read(strings.offset, strings.sizeBytes);
+  if (strings === undefined || !Number.isSafeInteger(strings.offset)) return [];
+  const names = read(strings.offset, Math.min(strings.sizeBytes, maxNamesBytes));
   return sections
     .filter(({ type, sizeBytes }) => type !== noBits && sizeBytes > 0)
     .map(({ nameAt, offset, sizeBytes }) => ({ name: textAt(names, nameAt), offset, sizeBytes }));
@@ -69,7 +73,8 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Empty when it does not end, or is longer than any name is. */
 function textAt(bytes: Uint8Array, at: number): string {
-  const end = bytes.indexOf(0, at);
-  return String.fromCharCode(...bytes.subarray(at, end < 0 ? at : end));
+  const near = bytes.subarray(at, at + maxNameBytes);
+  return String.fromCharCode(...near.subarray(0, Math.max(0, near.indexOf(0))));
 }

@@ -28,6 +28,35 @@ describe("the sections of an ELF file", () => {
     expect(sectionOf(wanted, 0)).toBeUndefined();
   });
 
+  test("cost no more memory and no longer names than a kernel has, whatever their headers say", () => {
+    const names = new TextEncoder().encode(`\0${"n".repeat(300_000)}\0short\0`);
+    const file = new Uint8Array(64 + 3 * 64 + names.length);
+    const view = new DataView(file.buffer);
+    file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
+    file.set(names, 64 + 3 * 64);
+    view.setBigUint64(40, 64n, true);
+    view.setUint16(58, 64, true);
+    view.setUint16(60, 3, true);
+    for (const [index, nameAt, size] of [
+      [0, 0, 2n ** 40n],
+      [1, 1, 5n],
+      [2, 300_002, 5n],
+    ] as const) {
+      view.setUint32(64 + index * 64, nameAt, true);
+      view.setBigUint64(64 + index * 64 + 24, BigInt(64 + 3 * 64), true);
+      view.setBigUint64(64 + index * 64 + 32, size, true);
+    }
+    const asked: number[] = [];
+    const found = elfSections((offset, sizeBytes) => {
+      asked.push(sizeBytes);
+      return file.subarray(offset, offset + sizeBytes);
+    });
+    expect(asked).toEqual([64, 192, 2 ** 20]);
+    expect(found.map(({ name }) => name)).toEqual(["", "", "short"]);
+    view.setBigUint64(64 + 24, 2n ** 63n, true);
+    expect(elfSections(readerOf(file))).toEqual([]);
+  });
+
   test("are none where the file is another, or ends early", () => {
     expect(elfSections(readerOf(new Uint8Array(0)))).toEqual([]);
     expect(elfSections(readerOf(new TextEncoder().encode("x".repeat(200))))).toEqual([]);
