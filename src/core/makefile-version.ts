@@ -9,7 +9,7 @@ import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
  */
 export function makefileVersion(text: string): KernelVersion | undefined {
   const value = (name: string): string | undefined =>
-    new RegExp(`^${name}[ \\t]*=[ \\t]*(\\S*)[ \\t]*$`, "m").exec(text)?.[1];
+    new RegExp(`^${name}[ \\t]*=(.*)$`, "m").exec(text)?.[1]?.trim();
   const version = `${value("VERSION")}.${value("PATCHLEVEL")}.${value("SUBLEVEL")}${value("EXTRAVERSION") ?? ""}`;
   return isKernelVersion(version) ? version : undefined;
 }

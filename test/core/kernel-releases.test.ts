@@ -110,10 +110,15 @@ describe("a Makefile", () => {
     ["VERSION=6\nPATCHLEVEL=12\nSUBLEVEL=0\n", "6.12.0"],
     ["VERSION = 6\nPATCHLEVEL = 12\n", undefined],
     ["VERSION = $(shell id)\nPATCHLEVEL = 12\nSUBLEVEL = 0\n", undefined],
+    ["VERSION = 6 7\nPATCHLEVEL = 12\nSUBLEVEL = 60\n", undefined],
     ["", undefined],
   ])("%j says %p", (text, expected) => {
     expect(makefileVersion(text)).toBe(expected === undefined ? undefined : versionOf(expected));
   });
+});
+
+test("a Makefile with a line of a megabyte is read in a time in proportion to it", () => {
+  expect(makefileVersion(`VERSION =${" ".repeat(1_000_000)}x y\n`)).toBeUndefined();
 });
 
 describe("the list of release keys", () => {
