@@ -6,6 +6,8 @@ export const fileSystemHeadBytes: number = 0x1_00d9;
 
 const extSuperblock = 0x400;
 const btrfsSuperblock = 0x1_0000;
+/** Of a block of 64 KiB, over one of 1 KiB. */
+const extMaxBlockShift = 6;
 const extWide = 0x80;
 const extJournal = 0x4;
 const extJournalDevice = 0x8;
@@ -32,6 +34,8 @@ export function identifyFileSystem(head: Uint8Array): RootFileSystem | undefined
   if (u32(1024) === 0xe0f5_e1e2) return "erofs";
   if (u32(0x1_0040) === 0x5248_425f && u32(0x1_0044) === 0x4d5f_5366) return "btrfs"; // "_BHRfS_M"
   if (head.length >= 0x468 && view.getUint16(0x438, true) === 0xef53) {
+    // Larger blocks no kernel mounts, and nobody can tell how many bytes they have.
+    if (u32(0x418) > extMaxBlockShift) return undefined;
     return extGeneration(u32(0x45c), u32(0x460), u32(0x464));
   }
   return undefined;

@@ -64,6 +64,21 @@ const made: readonly (readonly [string, RootFileSystem, number, readonly string[
   ["btrfs", "btrfs", 128, ["mkfs.btrfs", "-q", "-f", "IMAGE"]],
 ];
 
+test("an ext superblock with blocks that no kernel mounts is none, and its size is always a number", () => {
+  const head = new Uint8Array(fileSystemHeadBytes);
+  const view = new DataView(head.buffer);
+  view.setUint16(0x438, 0xef53, true);
+  for (const shift of [0, 6]) {
+    view.setUint32(0x418, shift, true);
+    expect(identifyFileSystem(head)).toBe("ext2");
+    expect(fileSystemBytes(head, "ext2")).toBe(0);
+  }
+  for (const shift of [7, 0xffff_ffff]) {
+    view.setUint32(0x418, shift, true);
+    expect(identifyFileSystem(head)).toBeUndefined();
+  }
+});
+
 describe("identifyFileSystem", () => {
   for (const [name, kind, sizeMib, command] of made) {
     test.skipIf(tool(command[0] ?? "") === null)(`knows a real ${name} image`, () => {
