@@ -11,6 +11,9 @@ export type Kconfig = ReadonlyMap<string, string>;
 /** No configuration may be larger: 4 MiB. */
 export const maxKconfigBytes: number = 4 * 2 ** 20;
 
+/** In characters. Patterns take their time over longer ones, and then give up. */
+const maxLineLength = 2 ** 15;
+
 const setLine = /^CONFIG_([A-Za-z0-9_]+)=(y|m|n|-?\d+|0x[0-9A-Fa-f]+|"(?:[^"\\]|\\.)*")$/;
 const unsetLine = /^# CONFIG_([A-Za-z0-9_]+) is not set$/;
 
@@ -19,13 +22,15 @@ const unsetLine = /^# CONFIG_([A-Za-z0-9_]+) is not set$/;
  * does for Kconfig.
  *
  * @param origin how the error calls the file.
- * @throws {BangerError} `failed`, naming the line that is neither a symbol, a comment nor empty.
+ * @throws {BangerError} `failed`, naming the line that is neither a symbol, a comment nor empty, or has
+ * more than 32,768 characters.
  */
 export function parseKconfig(text: string, origin: string): Kconfig {
   const symbols = new Map<string, string>();
   for (const [index, line] of text.split("\n").entries()) {
-    const set = setLine.exec(line);
-    const unset = unsetLine.exec(line);
+    const isShort = line.length <= maxLineLength;
+    const set = isShort ? setLine.exec(line) : null;
+    const unset = isShort ? unsetLine.exec(line) : null;
     const name = set?.[1] ?? unset?.[1];
     if (name !== undefined) {
       symbols.set(name, set?.[2] ?? "n");

@@ -25,6 +25,15 @@ describe("a kernel configuration", () => {
     expect(valueOf(config, "NOT_THERE")).toBe("n");
   });
 
+  test("has no line of more than 32,768 characters, whatever stands in it", () => {
+    const line = (length: number): string => `CONFIG_A="${"x".repeat(length - 11)}"`;
+    expect(read(line(32_768)).get("A")).toHaveLength(32_768 - 9);
+    for (const length of [32_769, 4_000_000]) {
+      expect(() => read(line(length))).toThrow("x.config, line 1: ");
+    }
+    expect(read(`#${"x".repeat(100_000)}`).size).toBe(0);
+  });
+
   test("says which line is none", () => {
     for (const line of ["CONFIG_A", "CONFIG_A=yes", "A=y", 'CONFIG_A="open', "CONFIG_=y"]) {
       expect(() => read(`CONFIG_OK=y\n${line}\n`)).toThrow(/x\.config, line 2/);
