@@ -140,6 +140,7 @@ export function bannerParts({ text, release }: Banner): BannerParts | undefined 
   const compiler = bracketed(rest.slice(builder.length + 3));
   const build = rest.slice(builder.length + compiler.length + 6);
   if (builder === "" || compiler === "" || build === "") return undefined;
+  if (rest !== `(${builder}) (${compiler}) ${build}`) return undefined;
   return { builder, compiler, build };
 }
 

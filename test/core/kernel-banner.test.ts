@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 
-import { type Banner, BannerSearch } from "../../src/core/kernel-banner.ts";
+import { type Banner, bannerParts, BannerSearch } from "../../src/core/kernel-banner.ts";
 
 const vmlinux = join(import.meta.dir, "../../../shared/kernels/generic-6.12/vmlinux");
 const line = "Linux version 6.12.117-generic (b@h) (gcc 12.2.0) #1 SMP 2026-01-01";
@@ -159,6 +159,26 @@ describe("BannerSearch", () => {
       const search = new BannerSearch();
       for (let turn = 0; turn < 30; turn++) search.push(chunk);
       expect(search.found).toBeUndefined();
+    },
+  );
+});
+
+describe("bannerParts", () => {
+  const partsOf = (text: string) =>
+    bannerParts({ text, release: "6.12.117-generic", version: "6.12.117" });
+
+  test("takes a banner apart", () => {
+    expect(partsOf(line)).toEqual({
+      builder: "b@h",
+      compiler: "gcc 12.2.0",
+      build: "#1 SMP 2026-01-01",
+    });
+  });
+
+  test.each([line.replace(") (", ")!("), line.replace(") #", ")#"), line.replace(" (gcc", "gcc")])(
+    "takes no part from the wrong place in %s",
+    (text) => {
+      expect(partsOf(text)).toBeUndefined();
     },
   );
 });
