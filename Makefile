@@ -81,6 +81,11 @@ faults: require-test build ## Print the table of faults and how banger answers e
 bench: build ## Measure banger against the tools that it replaces, and write bench/results.json: ONLY=pull,start RUNS=7 BENCH_CONFIGS=FOLDER
 	@scripts/require.sh $(BENCH_TOOLS)
 	@$(BUN) bench/main.ts --runs $(RUNS) $(if $(ONLY),--only $(ONLY),--write)
+# Each variable may be left out. REPLAY=FILE runs one input of TARGET.
+.PHONY: fuzz
+fuzz: node_modules ## Fuzz every parser of foreign bytes: [SEED=N] [MINUTES=5] [TARGET=NAME [REPLAY=FILE]]
+	@scripts/require.sh gpg gpgv minisign mke2fs mkfs.erofs mksquashfs readelf tar zstd
+	@$(BUN) test/fuzz/main.ts --seed "$(SEED)" --minutes "$(MINUTES)" --target "$(TARGET)" --replay "$(REPLAY)"
 
 .PHONY: test-kernel-build
 test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes half an hour

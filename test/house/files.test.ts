@@ -11,7 +11,7 @@ test("no source file is over 300 lines", () => {
 });
 
 test("files are named in kebab-case", () => {
-  const name = /\/[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.d)?\.(?:ts|json|c)$/;
+  const name = /\/[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.d)?\.(?:ts|json|c|bin)$|\/README\.md$/;
   expect(filesBelow(...folders).filter((path) => !name.test(path))).toEqual([]);
   const script = /\/[a-z0-9]+(?:-[a-z0-9]+)*(?:\.sh)?$/;
   expect(filesBelow("scripts").filter((path) => !script.test(path))).toEqual([]);

@@ -1,5 +1,12 @@
 /** Repositories of signed catalogs, made by hand so that each can be wrong in its own way. */
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -20,8 +27,10 @@ export class SigningKey {
   readonly key: Key;
   readonly #private: KeyObject;
 
-  constructor() {
-    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  /** @param seed makes the same key of the same text; default: a new one */
+  constructor(seed?: string) {
+    const { publicKey, privateKey } =
+      seed === undefined ? generateKeyPairSync("ed25519") : keysOf(seed);
     const hex = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString(
       "hex",
     );
@@ -33,6 +42,14 @@ export class SigningKey {
 
   readonly sign = (bytes: Buffer): Signature =>
     new Signature({ keyID: this.key.keyID, sig: sign(null, bytes, this.#private).toString("hex") });
+}
+
+/** @see RFC 8410, section 7, for what stands before the 32 bytes */
+function keysOf(seed: string): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
+  const bytes = createHash("sha256").update(seed).digest();
+  const key = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), bytes]);
+  const privateKey = createPrivateKey({ key, format: "der", type: "pkcs8" });
+  return { publicKey: createPublicKey(privateKey), privateKey };
 }
 
 const dayMs = 86_400_000;
