@@ -8,6 +8,8 @@ import {
 } from "../../src/core/kconfig-audit.ts";
 
 const read = (text: string) => parseKconfig(text, "x.config");
+/** A symbol on a line of so many characters. */
+const lineOf = (length: number): string => `CONFIG_A="${"x".repeat(length - 11)}"`;
 
 describe("a kernel configuration", () => {
   test("is read with every kind of value", () => {
@@ -26,10 +28,9 @@ describe("a kernel configuration", () => {
   });
 
   test("has no line of more than 32,768 characters, whatever stands in it", () => {
-    const line = (length: number): string => `CONFIG_A="${"x".repeat(length - 11)}"`;
-    expect(read(line(32_768)).get("A")).toHaveLength(32_768 - 9);
+    expect(read(lineOf(32_768)).get("A")).toHaveLength(32_768 - 9);
     for (const length of [32_769, 4_000_000]) {
-      expect(() => read(line(length))).toThrow("x.config, line 1: ");
+      expect(() => read(lineOf(length))).toThrow("x.config, line 1: ");
     }
     expect(read(`#${"x".repeat(100_000)}`).size).toBe(0);
   });

@@ -163,10 +163,10 @@ describe("BannerSearch", () => {
   );
 });
 
-describe("bannerParts", () => {
-  const partsOf = (text: string) =>
-    bannerParts({ text, release: "6.12.117-generic", version: "6.12.117" });
+const partsOf = (text: string): ReturnType<typeof bannerParts> =>
+  bannerParts({ text, release: "6.12.117-generic", version: "6.12.117" });
 
+describe("bannerParts", () => {
   test("takes a banner apart", () => {
     expect(partsOf(line)).toEqual({
       builder: "b@h",

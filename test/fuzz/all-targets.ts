@@ -3,6 +3,7 @@ import { answerTargets } from "./targets/answers.ts";
 import { documentTargets } from "./targets/documents.ts";
 import { guestTargets } from "./targets/guests.ts";
 import { jsonTargets } from "./targets/json.ts";
+import { kernelFileTargets } from "./targets/kernel-files.ts";
 import { kernelSearchTargets } from "./targets/kernel-search.ts";
 import { kernelTargets } from "./targets/kernels.ts";
 import { networkTargets } from "./targets/network.ts";
@@ -27,6 +28,7 @@ export const byteParsers: readonly FuzzTarget[] = [
   ...zstdTargets,
   ...kernelTargets,
   ...kernelSearchTargets,
+  ...kernelFileTargets,
   ...signatureTargets,
   ...networkTargets,
   ...trustTargets,

@@ -66,7 +66,7 @@ function loadsOf(listing: string): string[] {
 const kernelImage: FuzzTarget = {
   name: "kernel-image",
   codes: ["wrong-image"],
-  testRuns: 300,
+  testRuns: 150,
   start: async (scratch) => {
     const file = join(scratch, "vmlinux");
     const real = await realKernels();
