@@ -22,8 +22,18 @@ export function rangeStart(value: string | null): number | undefined {
 }
 
 /**
+ * Whether a text can be sent back as it came: printable ASCII, at most 1024 characters, no space at its ends. What
+ * cannot would make each further request fail before it is sent.
+ *
+ * @see RFC 9110, section 5.5
+ */
+export function isSendable(text: string): boolean {
+  return text.length <= 1024 && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text);
+}
+
+/**
  * What tells a file from the one that had its name before, for If-Range: a strong ETag, else the date of its
- * last change.
+ * last change. Undefined when it is none, or cannot be sent.
  *
  * @see RFC 9110, section 13.1.5
  */
@@ -31,8 +41,8 @@ export function strongValidator(
   etag: string | null,
   lastModified: string | null,
 ): string | undefined {
-  if (etag !== null && /^"[^"]*"$/.test(etag)) return etag;
-  return lastModified ?? undefined;
+  if (etag !== null && /^"[^"]*"$/.test(etag) && isSendable(etag)) return etag;
+  return lastModified !== null && isSendable(lastModified) ? lastModified : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import path from "node:path";
 import * as v from "valibot";
+import { isSendable } from "../core/http-fields.ts";
 import type { Sha256 } from "../core/sha256.ts";
 import { fileError, fileMode, guard, removeFile, removeQuietly, syncFolder } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
@@ -16,7 +17,10 @@ export interface PartOrigin {
   readonly validator: string;
 }
 
-const originSchema = v.object({ url: v.string(), validator: v.string() });
+const originSchema = v.object({
+  url: v.string(),
+  validator: v.pipe(v.string(), v.check(isSendable)),
+});
 
 /**
  * A download that may not be complete, with the hash of what is there. It is private to its owner
