@@ -81,6 +81,7 @@ faults: require-test build ## Print the table of faults and how banger answers e
 bench: build ## Measure banger against the tools that it replaces, and write bench/results.json: ONLY=pull,start RUNS=7 BENCH_CONFIGS=FOLDER
 	@scripts/require.sh $(BENCH_TOOLS)
 	@$(BUN) bench/main.ts --runs $(RUNS) $(if $(ONLY),--only $(ONLY),--write)
+
 # Each variable may be left out. REPLAY=FILE runs one input of TARGET.
 .PHONY: fuzz
 fuzz: node_modules ## Fuzz every parser of foreign bytes: [SEED=N] [MINUTES=5] [TARGET=NAME [REPLAY=FILE]]
