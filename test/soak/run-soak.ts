@@ -1,0 +1,46 @@
+/** What `make soak` runs: SEED, MINUTES and WORKERS tell it which, how long and how many. */
+import { resolve } from "node:path";
+import { soak, type SoakReport } from "./soak.ts";
+
+const seed = process.env["SEED"] || String(Date.now() % 1_000_000);
+const minutes = Number(process.env["MINUTES"] || "10");
+const workers = Number(process.env["WORKERS"] || "20");
+const log = resolve(import.meta.dirname, `../../build/soak/${seed}.jsonl`);
+
+console.log(
+  `soak: seed ${seed}, ${minutes} minutes, ${workers} workers; replay: make soak SEED=${seed} MINUTES=${minutes} WORKERS=${workers}`,
+);
+const report = await soak({
+  seed,
+  seconds: minutes * 60,
+  workers,
+  log,
+  say: (line) => {
+    console.log(line);
+  },
+});
+print(report);
+process.exitCode = report.findings.length === 0 ? 0 : 1;
+
+function print(result: SoakReport): void {
+  const { outcomes, answers, signals } = result;
+  console.log(table("commands", outcomes));
+  console.log(table("answers of the server", answers));
+  console.log(table("signals", signals));
+  console.log(
+    [
+      `${result.runs} processes, ${result.catalogs} catalogs, the disk was full ${result.fullDisks} times`,
+      `${result.looks} looks at the store, ${result.operations} answers in ${result.histories} histories, ${result.undecided} undecided`,
+      `log: ${log}`,
+      ...result.findings.map((finding) => `FINDING: ${finding}`),
+      `seed ${seed}: ${result.findings.length} findings`,
+    ].join("\n"),
+  );
+}
+
+function table(title: string, counts: ReadonlyMap<string, number>): string {
+  const rows = [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [`${title}:`, ...rows.map(([key, count]) => `${String(count).padStart(7)}  ${key}`)].join(
+    "\n",
+  );
+}
