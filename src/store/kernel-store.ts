@@ -238,8 +238,13 @@ export class KernelStore {
     slot: string,
     link: string,
   ): InstalledKernel | DamagedKernel | undefined {
-    const tree = this.#treeOf(link);
-    if (tree !== undefined) return this.#readTree(name, arch, slot, tree);
+    for (let tree = this.#treeOf(link); tree !== undefined;) {
+      const kernel = this.#readTree(name, arch, slot, tree);
+      // Replaced or removed while it was read, it is not damaged: then the link says something else by now.
+      const since = "manifest" in kernel ? tree : this.#treeOf(link);
+      if (since === tree) return kernel;
+      tree = since;
+    }
     if (lookAt(link) === undefined) return undefined;
     if (this.#isCatalogFolder(slot)) {
       const damage = new BangerError(

@@ -86,7 +86,7 @@ export class Transaction {
       this.#takeBack(slot, before, previous, tree);
       throw error;
     }
-    if (isThere && replaces === "damaged") this.#discardTree(before);
+    if (isThere && replaces === "damaged") this.#discardReplaced(before);
     return tree;
   }
 
@@ -140,18 +140,20 @@ export class Transaction {
     const { layout } = this.#store;
     const held = new Set(this.pins.list().map((pin) => pin.tree));
     const trees = this.#treesOf(slot).filter((tree) => !held.has(tree));
-    for (const tree of trees) this.#refuseInUse(tree);
-    // The slot goes last: cut short before that, it is there to be removed again.
-    removeFile(layout.previousLink(slot));
-    removeFile(layout.link(slot));
-    syncFolder(layout.root);
-    for (const tree of trees) this.#discardTree(tree);
+    this.#whileUnused(trees, () => {
+      // The slot goes last: cut short before that, it is there to be removed again.
+      removeFile(layout.previousLink(slot));
+      removeFile(layout.link(slot));
+      syncFolder(layout.root);
+      for (const tree of trees) this.#discardTree(tree);
+    });
   }
 
   /** Throws a tree away. @throws {BangerError} `busy`, when it is in use */
   removeTree(tree: string): void {
-    this.#refuseInUse(tree);
-    this.#discardTree(tree);
+    this.#whileUnused([tree], () => {
+      this.#discardTree(tree);
+    });
   }
 
   #treesOf(slot: string): string[] {
@@ -163,15 +165,37 @@ export class Transaction {
     );
   }
 
-  #refuseInUse(tree: string): void {
+  /** Runs `work` while nobody can begin to read these trees. @throws {BangerError} `busy`, before it */
+  #whileUnused(trees: readonly string[], work: () => void): void {
+    const locks: FileLock[] = [];
+    try {
+      for (const tree of trees) {
+        const directory = this.#store.layout.tree(tree);
+        const lock = FileLock.tryAcquireFolder(directory, "exclusive");
+        if (lock !== undefined) {
+          locks.push(lock);
+        } else if (lookAt(directory) !== undefined) {
+          throw new BangerError("busy", `${tree} is being used by another banger`, {
+            hint: "wait until it has finished, then try again",
+          });
+        }
+      }
+      work();
+    } finally {
+      for (const lock of locks) lock.release();
+    }
+  }
+
+  /** Throws away a tree that has been replaced; while somebody reads it, it is left to `kernel gc`. */
+  #discardReplaced(tree: string): void {
     const directory = this.#store.layout.tree(tree);
-    const lock = FileLock.tryAcquireFolder(directory, "exclusive");
-    if (lock !== undefined) {
-      lock.release();
-    } else if (lookAt(directory) !== undefined) {
-      throw new BangerError("busy", `${tree} is being used by another banger`, {
-        hint: "wait until it has finished, then try again",
-      });
+    const isFolder = lookAt(directory)?.isDirectory() === true;
+    const lock = isFolder ? FileLock.tryAcquireFolder(directory, "exclusive") : undefined;
+    if (isFolder && lock === undefined) return;
+    try {
+      this.#discardTree(tree);
+    } finally {
+      lock?.release();
     }
   }
 

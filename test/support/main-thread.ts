@@ -125,13 +125,19 @@ function straceWords(log: string, rules: readonly string[]): string[] {
 /** The last call before a staged tree is published, for {@link callOf}. */
 export const treeSynced: RegExp = /^fsync \d+<.*\/\.staging\/[0-9a-f]+>/;
 
-/** The last call of a command that matches `NAME ARGUMENTS`; the command is run to its end for it. */
+/**
+ * The last call of a command that matches `NAME ARGUMENTS`; the command is run to its end for it.
+ *
+ * @param other a system call that changes nothing, and is otherwise not looked at.
+ */
 export async function callOf(
   sandbox: Sandbox,
   args: readonly string[],
   pattern: RegExp,
+  other?: string,
 ): Promise<CallPoint> {
-  const { calls } = await bangerOnMainThread(sandbox, args);
+  const rules = other === undefined ? [] : [`${other}:delay_exit=1:when=1`];
+  const { calls } = await bangerOnMainThread(sandbox, args, rules);
   const call = calls.findLast(({ syscall, text }) => pattern.test(`${syscall} ${text}`));
   if (call === undefined)
     throw new Error(`${args.join(" ")} makes no call like ${String(pattern)}`);
