@@ -1,4 +1,4 @@
-import { isSha256 } from "../core/sha256.ts";
+import { isSha256, type Sha256 } from "../core/sha256.ts";
 import { listNames, removeFile } from "../io/files.ts";
 import { FileLock, holderLabel } from "../io/lock.ts";
 import { stampOf, walkTree } from "../io/tree-reader.ts";
@@ -48,23 +48,27 @@ function treeSize(directory: string): number {
 }
 
 function unfinishedDownloads(store: KernelStore, dryRun: boolean): Garbage[] {
+  const { layout } = store;
   const garbage: Garbage[] = [];
-  for (const file of listNames(store.layout.parts)) {
-    const sha256 = file.replace(/\.part(\.origin)?$/, "");
-    if (!file.endsWith(".part") || !isSha256(sha256)) continue;
-    const lock = FileLock.tryAcquire(
-      store.layout.bundleLock(sha256),
-      holderLabel("collecting garbage"),
-    );
+  for (const sha256 of bundlesWithTraces(store)) {
+    const lock = FileLock.tryAcquire(layout.bundleLock(sha256), holderLabel("collecting garbage"));
     // Whoever holds the lock is downloading right now.
     if (lock === undefined) continue;
-    const part = store.layout.part(sha256);
-    garbage.push({ kind: "download", name: sha256, sizeBytes: stampOf(part)?.sizeBytes ?? 0 });
+    const part = layout.part(sha256);
+    const sizeBytes = stampOf(part)?.sizeBytes;
+    if (sizeBytes !== undefined) garbage.push({ kind: "download", name: sha256, sizeBytes });
     if (!dryRun) {
       removeFile(part);
       removeFile(`${part}.origin`);
     }
+    // With it goes the file of a lock whose holder was killed.
     lock.release();
   }
   return garbage;
+}
+
+/** The bundles that somebody has begun to download, and perhaps left nothing of but a lock file. */
+function bundlesWithTraces({ layout }: KernelStore): Set<Sha256> {
+  const parts = listNames(layout.parts).map((file) => file.replace(/\.part(?:\.origin)?$/, ""));
+  return new Set([...parts, ...listNames(layout.locks)].filter((name) => isSha256(name)));
 }
