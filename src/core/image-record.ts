@@ -9,6 +9,7 @@ import {
   type KernelName,
 } from "./kernel-name.ts";
 import type { RootFileSystem } from "./root-file-system.ts";
+import { isSha256, type Sha256 } from "./sha256.ts";
 import { parseStored } from "./stored-json.ts";
 
 /** A root filesystem joined with a kernel by reference. @see docs/formats/store.md */
@@ -34,14 +35,25 @@ export interface ImageRecord {
 }
 
 /** What the kernel store remembers of an image, so that nobody removes its kernel from under it. */
-export interface ImagePin {
+export interface ImagePin extends ImageHold {
   readonly version: 1;
   readonly image: ImageName;
   /** Absolute path of the state folder that holds the image's record. */
   readonly state_dir: string;
+  /** While another record takes the place of the image's: what the one before needs. */
+  readonly replaces?: ReplacedHold | undefined;
+}
+
+/** What an image needs of the kernel store. */
+export interface ImageHold {
   readonly kernel: { readonly name: KernelName; readonly arch: Arch };
   /** The installed tree that the image holds on to; absent when it follows the name. */
   readonly tree?: string | undefined;
+}
+
+export interface ReplacedHold extends ImageHold {
+  /** Of the record that needs it: as long as that is in place, this counts. */
+  readonly record_sha256: Sha256;
 }
 
 const kernel = {
@@ -66,12 +78,15 @@ const recordSchema = v.object({
   registered_at: v.string(),
 });
 
+const hold = { kernel: v.object(kernel), tree: v.optional(treeName) };
+const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
+
 const pinSchema = v.object({
   version: v.literal(1),
   image: imageName,
   state_dir: absolutePath,
-  kernel: v.object(kernel),
-  tree: v.optional(treeName),
+  ...hold,
+  replaces: v.optional(v.object({ ...hold, record_sha256: sha256 })),
 });
 
 /** @throws {BangerError} `bad-state`, when `json` is not an image record. */

@@ -25,7 +25,7 @@ export async function collectGarbage(
 ): Promise<Garbage[]> {
   const builds = await change(context, store, "collecting garbage", (transaction) => {
     transaction.pins.sweep(context.environment.stateDir, store.catalog);
-    const needed = new Set<string | undefined>(transaction.pins.list().map((pin) => pin.tree));
+    const needed = new Set<string | undefined>(transaction.pins.trees());
     for (const slot of store.slots()) {
       const { current, previous } = store.linkedTrees(slot);
       needed.add(current);

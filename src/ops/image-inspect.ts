@@ -53,6 +53,20 @@ function inspect(
   images: ImageStore,
   record: ImageRecord,
 ): InspectedImage {
+  for (let seen = record; ;) {
+    const image = inspectRecord(environment, images, seen);
+    // Replaced meanwhile, it was perhaps given what the new one is pinned to.
+    const since = images.find(seen.name);
+    if (since === undefined || JSON.stringify(since) === JSON.stringify(seen)) return image;
+    seen = since;
+  }
+}
+
+function inspectRecord(
+  environment: Environment,
+  images: ImageStore,
+  record: ImageRecord,
+): InspectedImage {
   try {
     const kernels = KernelStore.open(environment, "read", record.kernel.catalog);
     const kernel = kernelOf(kernels, images, record);
@@ -82,7 +96,7 @@ function inspect(
 
 function kernelOf(kernels: KernelStore, images: ImageStore, record: ImageRecord): InstalledKernel {
   const { name, arch, pinned } = record.kernel;
-  const tree = new Pins(kernels.layout).find(images.stateDir, record.name)?.tree;
+  const tree = new Pins(kernels.layout).find(images.stateDir, record)?.tree;
   const kernel = pinned
     ? tree === undefined
       ? undefined

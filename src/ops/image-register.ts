@@ -1,7 +1,7 @@
 import path from "node:path";
 import { BangerError } from "../core/errors.ts";
 import { firecrackerConfig } from "../core/firecracker-config.ts";
-import type { ImageRecord } from "../core/image-record.ts";
+import type { ImagePin, ImageRecord } from "../core/image-record.ts";
 import type { ImageName } from "../core/kernel-name.ts";
 import type { Reference } from "../core/reference.ts";
 import { now } from "../io/clock.ts";
@@ -65,7 +65,7 @@ export async function registerImage(
       registered_at: now(),
     };
     const before = input.force ? readable(images, input.name) : images.find(input.name);
-    const heldBefore = transaction.pins.find(images.stateDir, input.name)?.tree;
+    const heldBefore = before && transaction.pins.find(images.stateDir, before)?.tree;
     const holds = pinned ? kernel.tree : undefined;
     if (before !== undefined && isSame(before, record) && heldBefore === holds) {
       return { record: before, kernel, outcome: "current" };
@@ -75,15 +75,16 @@ export async function registerImage(
         hint: `replace it with --force, or remove it first: banger image rm ${input.name}`,
       });
     }
-    // The pin comes first: a record without its pin could lose its kernel.
-    transaction.pins.put({
+    const pin: ImagePin = {
       version: 1,
       image: input.name,
       state_dir: images.stateDir,
       kernel: { name: kernel.name, arch: kernel.arch },
-      ...(holds === undefined ? {} : { tree: holds }),
+      tree: holds,
+    };
+    transaction.pins.putWith(pin, before, () => {
+      images.put(record);
     });
-    images.put(record);
     return { record, kernel, outcome: before === undefined ? "registered" : "replaced" };
   };
   return withWayTo(context, kernels, input.kernel, () =>

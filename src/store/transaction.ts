@@ -80,7 +80,7 @@ export class Transaction {
         replaceLink(layout.previousLink(slot), linkTo(before));
       }
       // Before the link: cut short in between, the images have the whole build and the pull is owed.
-      if (isThere && replaces === "damaged") this.#movePins(before, tree);
+      if (isThere && replaces === "damaged") this.pins.move(before, tree);
       replaceLink(layout.link(slot), linkTo(tree));
     } catch (error) {
       this.#takeBack(slot, before, previous, tree);
@@ -88,12 +88,6 @@ export class Transaction {
     }
     if (isThere && replaces === "damaged") this.#discardReplaced(before);
     return tree;
-  }
-
-  #movePins(from: string, to: string): void {
-    for (const pin of this.pins.list()) {
-      if (pin.tree === from) this.pins.put({ ...pin, tree: to });
-    }
   }
 
   /** After a publication that the disk refused: the links as they were, as far as the disk allows. */
@@ -109,7 +103,7 @@ export class Transaction {
       else replaceLink(layout.link(slot), linkTo(before));
       if (previous === undefined) removeFile(layout.previousLink(slot));
       else replaceLink(layout.previousLink(slot), linkTo(previous));
-      if (before !== undefined) this.#movePins(tree, before);
+      if (before !== undefined) this.pins.move(tree, before);
       this.#discardTree(tree);
     } catch {
       // The disk fails; the error that led here is the one to report.
@@ -138,7 +132,7 @@ export class Transaction {
    */
   removeSlot(slot: string): void {
     const { layout } = this.#store;
-    const held = new Set(this.pins.list().map((pin) => pin.tree));
+    const held = this.pins.trees();
     const trees = this.#treesOf(slot).filter((tree) => !held.has(tree));
     this.#whileUnused(trees, () => {
       // The slot goes last: cut short before that, it is there to be removed again.

@@ -1,4 +1,5 @@
 /** A state folder as it is on disk, read without banger, while nobody works on it. */
+import { createHash } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as v from "valibot";
@@ -18,10 +19,14 @@ export interface StoreOnDisk {
   readonly leftovers: readonly string[];
 }
 
-const pinSchema = v.object({
-  image: v.string(),
+const hold = {
   kernel: v.object({ name: v.string(), arch: v.string() }),
   tree: v.optional(v.string()),
+};
+const pinSchema = v.object({
+  image: v.string(),
+  ...hold,
+  replaces: v.optional(v.object({ ...hold, record_sha256: v.string() })),
 });
 type Pin = v.InferOutput<typeof pinSchema>;
 
@@ -31,13 +36,18 @@ export function readStore(state: string, stock: Stock): StoreOnDisk {
   const { states, linked } = readSlots(folder, stock, problems);
   const pins = readPins(folder, problems);
   const images = readImages(state, folder, stock, pins, problems);
-  const held = new Set([...linked, ...pins.flatMap(({ tree }) => tree ?? [])]);
+  const held = new Set([
+    ...linked,
+    ...pins.flatMap(({ tree, replaces }) => [tree ?? [], replaces?.tree ?? []].flat()),
+  ]);
   const idle = namesIn(join(folder, ".store")).filter((tree) => !held.has(tree));
   const orphans = pins.filter(({ image }) => !images.has(image));
+  const unsettled = pins.filter(({ replaces }) => replaces !== undefined);
   const leftovers = [
     ...Object.keys(snapshotOf(state)).filter((path) => isPassing(path)),
     ...idle.map((tree) => `kernels/.store/${tree}, which nothing leads to`),
     ...orphans.map(({ image }) => `the pin of ${image}, which is no image`),
+    ...unsettled.map(({ image }) => `the pin of ${image} holds what was replaced`),
   ];
   return { kernels: states, images, problems, leftovers };
 }
@@ -100,14 +110,17 @@ function readImages(
   const images = new Map<string, string>();
   for (const file of namesIn(join(state, "images")).filter((name) => name.endsWith(".json"))) {
     const image = basename(file, ".json");
-    const label = labelOfRecord(readJson(join(state, "images", file)));
+    const record = readJson(join(state, "images", file));
+    const label = labelOfRecord(record);
     images.set(image, label ?? "damaged");
     if (label === undefined) {
       problems.push(`the record of ${image} is none`);
       continue;
     }
     const pin = pins.find((one) => one.image === image);
-    problems.push(...pinProblems(image, label, pin, folder, stock));
+    const { replaces } = pin ?? {};
+    const isOld = replaces?.record_sha256 === sha256Of(JSON.stringify(record));
+    problems.push(...pinProblems(image, label, isOld ? replaces : pin, folder, stock));
   }
   return images;
 }
@@ -115,7 +128,7 @@ function readImages(
 function pinProblems(
   image: string,
   label: string,
-  pin: Pin | undefined,
+  pin: Pick<Pin, "kernel" | "tree"> | undefined,
   folder: string,
   stock: Stock,
 ): readonly string[] {
@@ -129,6 +142,10 @@ function pinProblems(
   if (pin.tree === undefined) return [`the image ${image} is pinned, its pin holds nothing`];
   const what = stock.labelOf(recorded, join(folder, ".store", pin.tree));
   return what.startsWith("torn") ? [`the image ${image} is pinned to ${pin.tree}: ${what}`] : [];
+}
+
+function sha256Of(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 function readJson(file: string): unknown {
