@@ -165,14 +165,20 @@ export async function removeImage(
   images: ImageStore,
   name: ImageName,
 ): Promise<ImageRecord | undefined> {
-  const record = readable(images, name);
-  const kernels = KernelStore.open(context.environment, "write", record?.kernel.catalog);
-  return change(context, kernels, `removing the image ${name}`, (transaction) => {
-    // The record goes first: a pin without its record is swept, the other way round would be a loss.
-    images.remove(name);
-    transaction.pins.remove(images.stateDir, name);
-    return record;
-  });
+  for (;;) {
+    const seen = readable(images, name);
+    const kernels = KernelStore.open(context.environment, "write", seen?.kernel.catalog);
+    const removed = await change(context, kernels, `removing the image ${name}`, (transaction) => {
+      // Somebody may have removed it in the meantime, or given it a kernel of another catalog.
+      const record = readable(images, name);
+      if (record?.kernel.catalog !== kernels.catalog) return undefined;
+      // The record goes first: a pin without its record is swept, the other way round would be a loss.
+      images.remove(name);
+      transaction.pins.remove(images.stateDir, name);
+      return { record };
+    });
+    if (removed !== undefined) return removed.record;
+  }
 }
 
 function readable(images: ImageStore, name: ImageName): ImageRecord | undefined {

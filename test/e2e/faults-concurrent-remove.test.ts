@@ -1,5 +1,7 @@
 /** Fault 27: kernels that are removed while others pull or read them. */
 import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { recordFault } from "../support/fault-table.ts";
 import { KernelSandbox, kernelName } from "../support/kernel-state.ts";
 import { callOf, stopAfterCall, treeSynced } from "../support/main-thread.ts";
@@ -90,6 +92,31 @@ testUnless(
     expect(sandbox.installed()).toEqual({});
     const done = "rm of a kernel that is being read";
     recordFault({ row: 27, done, exit: 6, code: "busy", store: "same" });
+  },
+  30_000,
+);
+
+testUnless(
+  straceObstacle(),
+  "row 27: of two who remove an image at once, one has removed it and the other finds none",
+  async () => {
+    await using sandbox = new KernelSandbox();
+    sandbox.offer(older);
+    await sandbox.must(...pull);
+    spawnSync("/usr/sbin/mkfs.ext4", ["-q", join(sandbox.work, "rootfs.ext4"), "1M"]);
+    const image = ["--name", "web", "--rootfs", "rootfs.ext4", "--kernel-ref", kernelName];
+    await sandbox.must("image", "register", ...image);
+    const putBack = sandbox.keepState();
+    const forget = ["image", "rm", "--yes", "web"];
+    const beforeLock = await callOf(sandbox, forget, /^openat .*\/kernels\/\.lock"/);
+    putBack();
+    const first = await stopAfterCall(sandbox, forget, beforeLock);
+    await sandbox.must(...forget);
+    const { result } = await first.resume();
+    expect(result.stderr).toContain("there is no image web");
+    expect(result.exitCode).toBe(3);
+    const done = "two image rm at once";
+    recordFault({ row: 27, done, exit: 3, code: "not-found", store: "as wanted" });
   },
   30_000,
 );
