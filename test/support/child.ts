@@ -131,6 +131,8 @@ export class RunningChild {
 
   /** Signals the program and all that it started. Does nothing when they have ended. */
   killGroup(signal: NodeJS.Signals = "SIGKILL"): void {
+    // Their number may be somebody else's by now.
+    if (this.#ended) return;
     try {
       process.kill(-this.pid, signal);
     } catch {
