@@ -32,7 +32,6 @@ function print(result: SoakReport): void {
       `${result.runs} processes, ${result.catalogs} catalogs, the disk was full ${result.fullDisks} times`,
       `${result.looks} looks at the store, ${result.operations} answers in ${result.histories} histories, ${result.undecided} undecided`,
       `log: ${log}`,
-      ...result.findings.map((finding) => `FINDING: ${finding}`),
       `seed ${seed}: ${result.findings.length} findings`,
     ].join("\n"),
   );

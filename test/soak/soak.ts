@@ -129,7 +129,7 @@ class Soak {
     for (const run of runs) this.#count(run);
     const after = this.#look();
     const verdict = judgeEpoch(runs, before, after, this.#facts);
-    this.#findings.push(...verdict.findings);
+    this.#find(...verdict.findings);
     this.#histories += verdict.histories;
     this.#operations += verdict.operations;
     this.#undecided += verdict.undecided;
@@ -142,7 +142,7 @@ class Soak {
       const passing = this.#look().leftovers.filter(
         (path) => path.startsWith("kernels/") || path.startsWith("the pin"),
       );
-      this.#findings.push(...passing.map((path) => `gc has left ${path}`));
+      this.#find(...passing.map((path) => `gc has left ${path}`));
     }
     return this.#look();
   }
@@ -163,7 +163,7 @@ class Soak {
   #look(): StoreOnDisk {
     const { sandbox, device, stock } = this.#world;
     this.#looks += 1;
-    this.#findings.push(
+    this.#find(
       ...processesWith(`BANGER_STATE_DIR=${sandbox.state}`).map(
         (one) => `a process is left: ${one}`,
       ),
@@ -171,7 +171,7 @@ class Soak {
     );
     const newest = Math.max(0, ...this.#kept.map(({ serial }) => serial));
     const kept = this.#keptOnDisk();
-    if (kept < newest) this.#findings.push(`catalog ${kept} is kept, an update reported ${newest}`);
+    if (kept < newest) this.#find(`catalog ${kept} is kept, an update reported ${newest}`);
     return readStore(sandbox.state, stock);
   }
 
@@ -190,7 +190,7 @@ class Soak {
     await this.#must("catalog", "update");
     const newest = published.at(-1);
     if (this.#keptOnDisk() !== newest?.serial)
-      this.#findings.push("an update does not bring the newest catalog");
+      this.#find("an update does not bring the newest catalog");
     for (const kernel of kernels.filter(({ slot }) => newest?.offers.has(slot))) {
       const reference = `${kernel.name}:${kernel.arch}`;
       await this.#must("kernel", "pull", "--force", reference);
@@ -213,21 +213,21 @@ class Soak {
       const version = newest?.offers.get(slot);
       const current = whole.kernels.get(slot)?.split("|")[0];
       if (version !== undefined && current !== `catalog ${version}`) {
-        this.#findings.push(`a last pull brought ${slot} ${version}, there is ${current}`);
+        this.#find(`a last pull brought ${slot} ${version}, there is ${current}`);
       }
     }
-    this.#findings.push(
-      ...whole.problems,
-      ...whole.leftovers.map((path) => `is left over: ${path}`),
-    );
-    this.#findings.push(
-      ...this.#world.strayFiles().map((file) => `is not in the state folder: ${file}`),
-    );
+    this.#find(...whole.problems, ...whole.leftovers.map((path) => `is left over: ${path}`));
+    this.#find(...this.#world.strayFiles().map((file) => `is not in the state folder: ${file}`));
     // Fails while somebody has a file open there.
     device.remount();
     if (!Bun.deepEquals(readStore(sandbox.state, stock), whole)) {
-      this.#findings.push("after unmounting and mounting the store is another");
+      this.#find("after unmounting and mounting the store is another");
     }
+  }
+
+  #find(...findings: readonly string[]): void {
+    this.#findings.push(...findings);
+    for (const finding of findings) this.#options.say?.(`FINDING: ${finding}`);
   }
 
   /** At a quiet moment, everything succeeds. */
@@ -235,7 +235,7 @@ class Soak {
     const { exitCode, signal, stderr } = await this.#world.sandbox.banger(args);
     if (exitCode === 0) return;
     const words = `banger ${args.join(" ")} ends with ${exitCode ?? signal}: ${stderr}`;
-    this.#findings.push(`at a quiet moment, ${words}`);
+    this.#find(`at a quiet moment, ${words}`);
   }
 
   #report(): SoakReport {
