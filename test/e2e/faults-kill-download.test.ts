@@ -23,10 +23,10 @@ testUnless(
     const points = changesBelow(calls, sandbox.state).filter(
       ({ syscall, text }) => syscall !== "write" && /\/\.(?:locks|parts)\/[0-9a-f]/.test(text),
     );
-    const files = points.map(({ text }) => /[0-9a-f]{64}(?:\.part)?(?:\.origin)?/.exec(text)?.[0]);
-    expect(new Set(files.map((file) => file?.slice(64)))).toEqual(
-      new Set(["", ".part", ".part.origin"]),
+    const suffixes = points.map(
+      ({ text }) => /[0-9a-f]{64}((?:\.part)?(?:\.origin)?)/.exec(text)?.[1],
     );
+    expect(new Set(suffixes)).toEqual(new Set(["", ".part", ".part.origin"]));
 
     const problems: string[] = [];
     for (const { syscall, when, text } of points) {

@@ -232,7 +232,9 @@ class Soak {
 
   /** At a quiet moment, everything succeeds. */
   async #must(...args: readonly string[]): Promise<void> {
-    const { exitCode, signal, stderr } = await this.#world.sandbox.banger(args);
+    // A busy machine is no fault of the server's.
+    const env = { BANGER_HTTP_TIMEOUT: "15" };
+    const { exitCode, signal, stderr } = await this.#world.sandbox.banger(args, { env });
     if (exitCode === 0) return;
     const words = `banger ${args.join(" ")} ends with ${exitCode ?? signal}: ${stderr}`;
     this.#find(`at a quiet moment, ${words}`);
