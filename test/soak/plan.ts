@@ -70,7 +70,8 @@ function makeAction(random: Random, verb: Verb, destination: string): Action {
   const { slot } = kernel;
   const reference = `${kernel.name}:${kernel.arch}`;
   const words = verb.split(" ");
-  const force = random.chance(0.3) ? ["--force"] : [];
+  // Without it most pulls find that all is there, and ask no server.
+  const force = random.chance(verb === "kernel pull" ? 0.6 : 0.3) ? ["--force"] : [];
   switch (verb) {
     case "kernel pull": {
       const noWait = random.chance(0.15) ? ["--no-wait"] : [];
