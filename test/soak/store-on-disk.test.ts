@@ -8,6 +8,7 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -164,7 +165,6 @@ describe("a look finds", () => {
   test("a process that is left, and the lock that it holds", async () => {
     const lock = join(sandbox.state, "held");
     expect(processesWith(`BANGER_STATE_DIR=${sandbox.state}`)).toEqual([]);
-    const before = locksOn(sandbox.state).length;
     const child = new RunningChild({
       file: "/usr/bin/flock",
       args: [lock, "sh", "-c", "echo locked; exec sleep 60"],
@@ -172,9 +172,12 @@ describe("a look finds", () => {
     });
     await child.waitForStdout(/locked/);
     expect(processesWith(`BANGER_STATE_DIR=${sandbox.state}`).join()).toContain("sleep 60");
-    expect(locksOn(sandbox.state).length).toBeGreaterThan(before);
+    // Others have locks on this file system too.
+    const isOurs = (line: string): boolean => line.includes(`:${statSync(lock).ino} `);
+    expect(locksOn(sandbox.state).filter(isOurs)).toHaveLength(1);
     child.killGroup();
     await child.done;
+    expect(locksOn(sandbox.state).filter(isOurs)).toEqual([]);
     expect(processesWith(`BANGER_STATE_DIR=${sandbox.state}`)).toEqual([]);
   });
 });
