@@ -87,6 +87,7 @@ bench: build ## Measure banger against the tools that it replaces, and write ben
 fuzz: node_modules ## Fuzz every parser of foreign bytes: [SEED=N] [MINUTES=5] [TARGET=NAME [REPLAY=FILE]]
 	@scripts/require.sh gpg gpgv minisign mke2fs mkfs.erofs mksquashfs readelf tar zstd
 	@$(BUN) test/fuzz/main.ts --seed "$(SEED)" --minutes "$(MINUTES)" --target "$(TARGET)" --replay "$(REPLAY)"
+
 # Needs root, for a disk that can be filled.
 .PHONY: soak
 soak: require-test build/commit $(INSTALLED) ## Use one store by many at once while everything goes wrong, and judge what they report: [SEED=N] [MINUTES=10] [WORKERS=20]
