@@ -2,37 +2,18 @@
 import { expect } from "bun:test";
 import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
+import { errorOf, failAt, failures, storeOf } from "../support/call-faults.ts";
 import { recordFault } from "../support/fault-table.ts";
 import { HttpServer, serve } from "../support/http-server.ts";
-import { bundleFilesOf, KernelSandbox, kernelName } from "../support/kernel-state.ts";
+import { KernelSandbox, kernelName, manyFilesOf } from "../support/kernel-state.ts";
 import { LoopDevice } from "../support/loop-device.ts";
-import {
-  bangerOnMainThread,
-  type CallPoint,
-  changesBelow,
-  closingsInStaging,
-  type MainThreadRun,
-  repeatedSyncs,
-} from "../support/main-thread.ts";
+import { bangerOnMainThread, changesBelow, closingsInStaging } from "../support/main-thread.ts";
 import { mountObstacle, straceObstacle, testUnless } from "../support/obstacles.ts";
-import {
-  type BundleFiles,
-  type ChildResult,
-  randomBytesOf,
-  smallKernel,
-} from "../support/sandbox.ts";
+import { type BundleFiles, randomBytesOf, smallKernel } from "../support/sandbox.ts";
 import type { Snapshot } from "../support/snapshot.ts";
 
 const [older, newer] = ["6.12.1", "6.12.2"] as const;
 const pull = ["kernel", "pull", kernelName, "--json"];
-
-const failures = [
-  { errno: "EIO", code: "io", says: "input/output error" },
-  { errno: "ENOSPC", code: "no-space", says: "the disk is full" },
-  { errno: "EDQUOT", code: "no-space", says: "the disk quota is used up" },
-] as const;
-
-type Failure = (typeof failures)[number];
 
 for (const failure of failures) {
   testUnless(
@@ -54,7 +35,7 @@ for (const failure of failures) {
 
       const problems: string[] = [];
       for (const point of points) {
-        for (const problem of await failAt(sandbox, point, failure, putBack)) {
+        for (const problem of await failAt(sandbox, pull, point, failure, putBack)) {
           const where = `${point.syscall}(${point.text.replaceAll(sandbox.state, "$STATE")}`;
           problems.push(`${failure.errno} at call ${point.when} of ${where}: ${problem}`);
         }
@@ -68,91 +49,11 @@ for (const failure of failures) {
   );
 }
 
-/**
- * Calls whose failure loses nothing: the label in a lock file, and the removal of locks and of the
- * part file once the kernel is published.
- */
-function mayFail({ syscall, text }: CallPoint): boolean {
-  return (
-    (/^(?:ftruncate|pwrite64|unlink)$/.test(syscall) && /\/\.locks?[/>"]/.test(text)) ||
-    (syscall === "unlink" && text.includes("/.parts/"))
-  );
-}
-
-/** Whether the one call that failed is the one that was meant. */
-function isHit({ calls }: MainThreadRun, point: CallPoint): boolean {
-  const [hit, ...others] = calls.filter((call) => call.injected);
-  return others.length === 0 && hit !== undefined && callAlone(hit.text) === callAlone(point.text);
-}
-
-/** A call without its result, and without what differs from run to run: descriptors, processes, lengths. */
-function callAlone(text: string): string {
-  return text
-    .replace(/\)? += .*$/s, "")
-    .replaceAll(/\b[0-9a-f]{8,}\b/g, "RANDOM")
-    .replaceAll(/\d+/g, "N");
-}
-
-/** Makes one call of the pull fail, and tells what is wrong with what comes of it. */
-async function failAt(
-  sandbox: KernelSandbox,
-  point: CallPoint,
-  failure: Failure,
-  putBack: () => void,
-): Promise<readonly string[]> {
-  const problems: string[] = [];
-  const want = (holds: boolean, problem: string): void => {
-    if (!holds) problems.push(problem);
-  };
-  const rule = `${point.syscall}:error=${failure.errno}:when=${point.when}`;
-  const hitOnce = async (): Promise<MainThreadRun> => {
-    putBack();
-    return bangerOnMainThread(sandbox, pull, [rule]);
-  };
-  putBack();
-  const before = storeOf(sandbox);
-  let run = await hitOnce();
-  // The runtime opens files of its own now and then, and every number behind them is another call's.
-  for (let more = 3; more > 0 && !isHit(run, point); more--) run = await hitOnce();
-  const { result, calls } = run;
-  const hit = calls.filter((call) => call.injected);
-  want(isHit(run, point), `another call was hit: ${hit.map((call) => call.text).join()}`);
-  if (mayFail(point)) {
-    want(result.exitCode === 0, `exit ${result.exitCode}: ${result.stdout}`);
-  } else {
-    want(result.exitCode === 1, `exit ${result.exitCode}`);
-    const { code, message } = errorOf(result);
-    want(code === failure.code, `the code is ${code}`);
-    want(message.includes(failure.says), `the message is ${message}`);
-    const list = await sandbox.banger(["kernel", "list"]);
-    want(list.exitCode === 0, `kernel list exits with ${list.exitCode}: ${list.stderr}`);
-    want(Bun.deepEquals(storeOf(sandbox), before), "the store is not as it was before");
-  }
-  want(sandbox.leftovers().length === 0, `it left ${sandbox.leftovers().join(", ")}`);
-  want(repeatedSyncs(calls).length === 0, `fsync again of ${repeatedSyncs(calls).join(", ")}`);
-
-  const verify = await sandbox.banger(["kernel", "verify"]);
-  want(verify.exitCode === 0, `kernel verify exits with ${verify.exitCode}: ${verify.stderr}`);
-  const again = await sandbox.banger(pull);
-  want(again.exitCode === 0, `the same again exits with ${again.exitCode}: ${again.stderr}`);
-  const links = sandbox.installed();
-  want(
-    links.current === newer && links.previous === older,
-    `the same again leaves ${JSON.stringify(links)}`,
-  );
-  return problems;
-}
-
 testUnless(
   straceObstacle(),
   "row 24: a failed syncfs, which stands for the fsync of many files, is not passed over",
   async () => {
-    await using sandbox = await machineWithOlder((version) => ({
-      ...bundleFilesOf(version),
-      ...Object.fromEntries(
-        Array.from({ length: 20 }, (_, index) => [`modules/${version}/m${index}.ko`, `m${index}`]),
-      ),
-    }));
+    await using sandbox = await machineWithOlder(manyFilesOf);
     const before = storeOf(sandbox);
     for (const { errno } of failures) {
       const rules = [`syncfs:error=${errno}`];
@@ -254,25 +155,6 @@ async function expectOldKernel(sandbox: KernelSandbox, before: Snapshot): Promis
   expect(storeOf(sandbox)).toEqual(before);
   expect(sandbox.installed()).toEqual({ current: older });
   expect(sandbox.leftovers()).toEqual([]);
-}
-
-/** All that matters of the store: not locks, downloads, or empty working folders. */
-function storeOf(sandbox: KernelSandbox): Snapshot {
-  return sandbox.snapshot({
-    withoutLocksAndParts: true,
-    leaveOut: /^kernels\/\.(?:staging|trash|previous)$/,
-  });
-}
-
-function errorOf({ stdout }: ChildResult): { readonly code: string; readonly message: string } {
-  const document: unknown = JSON.parse(stdout);
-  if (typeof document === "object" && document !== null && "error" in document) {
-    const { error } = document;
-    if (typeof error === "object" && error !== null && "code" in error && "message" in error) {
-      return { code: String(error.code), message: String(error.message) };
-    }
-  }
-  return { code: "none", message: "none" };
 }
 
 /** Writes a file until so much is left; as root, also what the file system keeps back for root. */

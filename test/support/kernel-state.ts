@@ -1,5 +1,4 @@
 /** Stores with known kernels in them, and what may be found there after a fault. */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -8,7 +7,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -31,6 +29,16 @@ export function bundleFilesOf(version: string): BundleFiles {
     "initrd.img": `the initrd of ${version}`,
     [`modules/${version}/kernel/first.ko`]: `the first module of ${version}`,
     [`modules/${version}/modules.order`]: { link: "kernel/first.ko" },
+  };
+}
+
+/** The same with more files than are synced one by one. */
+export function manyFilesOf(version: string): BundleFiles {
+  return {
+    ...bundleFilesOf(version),
+    ...Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [`modules/${version}/m${index}.ko`, `m${index}`]),
+    ),
   };
 }
 
@@ -74,15 +82,6 @@ export class KernelSandbox extends Sandbox {
       throw new Error(`banger ${args.join(" ")} exited with ${String(exitCode)}: ${stderr}`);
     }
     return stdout;
-  }
-
-  /** Remembers the state folder; the answer puts it back as it was. */
-  keepState(): () => void {
-    const kept = join(this.folder, `kept-${basename(this.state)}`);
-    copyTree(this.state, kept);
-    return () => {
-      copyTree(kept, this.state);
-    };
   }
 
   /** Writes the files of a build into a new folder, as `kernel import` takes it. */
@@ -191,13 +190,4 @@ function describe(contents: string | Uint8Array | { readonly link: string }): st
   }
   const bytes = Buffer.from(contents);
   return `file 0644 ${bytes.length} bytes sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-}
-
-function copyTree(from: string, to: string): void {
-  rmSync(to, { recursive: true, force: true });
-  if (!existsSync(from)) return;
-  const { status, stderr } = spawnSync("/bin/cp", ["-a", from, to], { encoding: "utf8" });
-  if (status !== 0) {
-    throw new Error(`cp -a ${from} ${to} exited with ${String(status)}: ${stderr}`);
-  }
 }

@@ -114,8 +114,11 @@ class TracedRun implements StoppedRun {
 
 function straceWords(log: string, rules: readonly string[]): string[] {
   const ruled = rules.flatMap((rule) => rule.replace(/:.*$/, "").split(","));
-  const traced = new Set(["execve", "openat", "close", ...mutatingSyscalls, ...ruled]);
-  const names = [...traced].map((name) => `?${name}`).join(",");
+  const traced = ["execve", "openat", "close", ...mutatingSyscalls, ...ruled];
+  const bare = new Set(
+    traced.flatMap((names) => names.split(",")).map((each) => each.replace(/^\?/, "")),
+  );
+  const names = [...bare].map((name) => `?${name}`).join(",");
   return [
     ["-y", "-s", "64", "-o", log, "-e", `trace=${names}`],
     rules.flatMap((rule) => ["-e", `inject=${rule}`]),

@@ -1,7 +1,8 @@
 /** A user's machine in a folder: the real executable, an empty home, a catalog and a mirror. */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type BundleEntry, type BundleOptions, bundleFile, makeBundle } from "./bundle.ts";
 import { type ChildOptions, type ChildResult, RunningChild } from "./child.ts";
 import { type Snapshot, type SnapshotOptions, snapshotOf } from "./snapshot.ts";
@@ -203,6 +204,15 @@ export class Sandbox implements AsyncDisposable {
     return snapshotOf(this.state, options);
   }
 
+  /** Remembers the state folder; the answer puts it back as it was. */
+  keepState(): () => void {
+    const kept = join(this.folder, `kept-${basename(this.state)}`);
+    copyTree(this.state, kept);
+    return () => {
+      copyTree(kept, this.state);
+    };
+  }
+
   /** Kills what still runs and removes the folder. A state folder elsewhere is left. */
   async dispose(): Promise<void> {
     for (const child of this.#children) {
@@ -232,5 +242,14 @@ export class Sandbox implements AsyncDisposable {
     });
     this.#children.add(child);
     return child;
+  }
+}
+
+function copyTree(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  if (!existsSync(from)) return;
+  const { status, stderr } = spawnSync("/bin/cp", ["-a", from, to], { encoding: "utf8" });
+  if (status !== 0) {
+    throw new Error(`cp -a ${from} ${to} exited with ${String(status)}: ${stderr}`);
   }
 }
