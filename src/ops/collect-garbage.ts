@@ -1,5 +1,5 @@
 import { isSha256, type Sha256 } from "../core/sha256.ts";
-import { listNames, removeFile } from "../io/files.ts";
+import { listNames, removeFile, syncFolder } from "../io/files.ts";
 import { FileLock, holderLabel } from "../io/lock.ts";
 import { stampOf, walkTree } from "../io/tree-reader.ts";
 import type { KernelStore } from "../store/kernel-store.ts";
@@ -32,11 +32,11 @@ export async function collectGarbage(
       needed.add(previous);
     }
     const unneeded = store.trees().filter((tree) => !needed.has(tree));
-    return unneeded.map((tree): Garbage => {
-      const sizeBytes = treeSize(store.layout.tree(tree));
-      if (!dryRun) transaction.removeTree(tree);
-      return { kind: "build", name: tree, sizeBytes };
+    const garbage = unneeded.map((tree): Garbage => {
+      return { kind: "build", name: tree, sizeBytes: treeSize(store.layout.tree(tree)) };
     });
+    if (!dryRun) transaction.removeTrees(unneeded);
+    return garbage;
   });
   return [...builds, ...unfinishedDownloads(store, dryRun)];
 }
@@ -64,6 +64,7 @@ function unfinishedDownloads(store: KernelStore, dryRun: boolean): Garbage[] {
     // With it goes the file of a lock whose holder was killed.
     lock.release();
   }
+  if (!dryRun && garbage.length > 0) syncFolder(store.layout.parts);
   return garbage;
 }
 

@@ -143,11 +143,23 @@ export class Transaction {
     });
   }
 
-  /** Throws a tree away. @throws {BangerError} `busy`, when it is in use */
-  removeTree(tree: string): void {
-    this.#whileUnused([tree], () => {
-      this.#discardTree(tree);
-    });
+  /**
+   * Throws trees away, durably.
+   *
+   * @throws {BangerError} `busy`, when one is in use: those before it have then been removed.
+   */
+  removeTrees(doomed: readonly string[]): void {
+    let hasRemoved = false;
+    try {
+      for (const tree of doomed) {
+        this.#whileUnused([tree], () => {
+          this.#discardTree(tree);
+        });
+        hasRemoved = true;
+      }
+    } finally {
+      if (hasRemoved) syncFolder(this.#store.layout.trees);
+    }
   }
 
   #treesOf(slot: string): string[] {
