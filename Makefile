@@ -92,6 +92,14 @@ fuzz: node_modules ## Fuzz every parser of foreign bytes: [SEED=N] [MINUTES=5] [
 .PHONY: soak
 soak: require-test build/commit $(INSTALLED) ## Use one store by many at once while everything goes wrong, and judge what they report: [SEED=N] [MINUTES=10] [WORKERS=20]
 	@SEED=$(SEED) MINUTES=$(MINUTES) WORKERS=$(WORKERS) $(BUN) test/soak/run-soak.ts
+# The seed says at which calls and moments; the run prints the one that it took.
+SEED ?=
+CUTS ?= 100
+JOBS ?= 2
+ONLY ?=
+.PHONY: power-cuts
+power-cuts: require-test build ## Cut the power of every command that makes something durable, on ext4 and xfs, as root; takes an hour: [SEED=TEXT] [CUTS=100] [JOBS=2] [ONLY=NAME]
+	@$(BUN) test/long/power-cuts.ts $(if $(SEED),--seed $(SEED)) --cuts $(CUTS) --jobs $(JOBS) --only "$(ONLY)"
 
 .PHONY: test-kernel-build
 test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes half an hour

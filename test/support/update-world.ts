@@ -26,7 +26,7 @@ export function catalogText(serial: number, entries: readonly object[] = []): st
 }
 
 /** Keys, and an executable with their root; made once for many tests, in some seconds. */
-class RootOfTrust implements Disposable {
+export class RootOfTrust implements Disposable {
   readonly executable: string;
   readonly #folder: string;
   readonly #keys: RepositoryState["keys"];
@@ -77,7 +77,7 @@ export function useUpdateWorlds(): { readonly world: UpdateWorld } {
 }
 
 /** One host whose mirror is an nginx on a repository that has catalog 1000. */
-class UpdateWorld implements AsyncDisposable {
+export class UpdateWorld implements AsyncDisposable {
   /** A banger that trusts the repository's first root. */
   readonly executable: string;
   readonly sandbox: Sandbox;
@@ -96,8 +96,12 @@ class UpdateWorld implements AsyncDisposable {
     this.nginx = nginx;
   }
 
-  static async start(trust: RootOfTrust): Promise<UpdateWorld> {
-    const sandbox = new Sandbox({ executable: trust.executable });
+  /** @param options another place for the state folder than the sandbox's own. */
+  static async start(
+    trust: RootOfTrust,
+    options: { readonly state?: string } = {},
+  ): Promise<UpdateWorld> {
+    const sandbox = new Sandbox({ executable: trust.executable, ...options });
     const folder = join(sandbox.folder, "repository");
     const repository = new SignedRepository(folder, catalogText(1000), { keys: trust.keys });
     const nginx = await Nginx.start({ root: repository.folder });
