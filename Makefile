@@ -101,6 +101,10 @@ ONLY ?=
 power-cuts: require-test build ## Cut the power of every command that makes something durable, on ext4 and xfs, as root; takes an hour: [SEED=TEXT] [CUTS=100] [JOBS=2] [ONLY=NAME]
 	@$(BUN) test/long/power-cuts.ts $(if $(SEED),--seed $(SEED)) --cuts $(CUTS) --jobs $(JOBS) --only "$(ONLY)"
 
+.PHONY: injections
+injections: require-test build ## Kill and fail every mutating system call of a pull, one after the other, and print what came of it: [JOBS=2]
+	@$(BUN) test/long/injections.ts --jobs $(JOBS)
+
 .PHONY: test-kernel-build
 test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes half an hour
 	@scripts/require.sh $(TEST_TOOLS) $(KERNEL_TOOLS) ccache linux-source-6.1
