@@ -102,8 +102,8 @@ power-cuts: require-test build ## Cut the power of every command that makes some
 	@$(BUN) test/long/power-cuts.ts $(if $(SEED),--seed $(SEED)) --cuts $(CUTS) --jobs $(JOBS) --only "$(ONLY)"
 
 .PHONY: injections
-injections: require-test build ## Kill and fail every mutating system call of a pull, one after the other, and print what came of it: [JOBS=2]
-	@$(BUN) test/long/injections.ts --jobs $(JOBS)
+injections: require-test build ## Kill and fail every mutating system call of a pull, one after the other, and print what came of it: [JOBS=2] [ONLY=write]
+	@$(BUN) test/long/injections.ts --jobs $(JOBS) --only "$(ONLY)"
 
 .PHONY: test-kernel-build
 test-kernel-build: build ## Compile a small kernel, and go the maintainer's whole way with it; takes half an hour

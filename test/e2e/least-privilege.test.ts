@@ -7,7 +7,7 @@
 import { expect } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { lstatSync, readdirSync, realpathSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { makeCertificates } from "../support/certificates.ts";
 import { KernelSandbox, kernelName, manyFilesOf } from "../support/kernel-state.ts";
 import { Nginx } from "../support/nginx.ts";
@@ -42,6 +42,9 @@ const resolverFiles = [
   /^\/(?:usr\/)?(?:lib|share)(?:64)?\/(?:locale\/|[a-z0-9_-]+\/gconv\/)/,
 ];
 
+/** The real ones, of the catalog that is compiled in. */
+const bundles = resolve(import.meta.dirname, "../../bundles");
+
 /** Where a pull may go besides its state folder. */
 interface Allowed {
   readonly opens: readonly (RegExp | string)[];
@@ -68,10 +71,12 @@ testUnless(
         addresses: [`127.0.0.1:${port}`, `[::1]:${port}`, ...nameServers],
       },
       { mirror: sandbox.mirror, opens: [...files.slice(1), `${sandbox.mirror}/`], addresses: [] },
+      { mirror: bundles, opens: [`${bundles}/`, ownProcess], addresses: [] },
     ];
     for (const { mirror, ...allowed } of kinds) {
       rmSync(sandbox.state, { recursive: true });
       sandbox.useMirrors(mirror);
+      if (mirror === bundles) sandbox.setEnv("BANGER_CATALOG", undefined);
       const reached = await reachOf(ofPull(sandbox));
       expect([mirror, reached.result.stderr, reached.result.exitCode]).toEqual([
         mirror,
@@ -82,9 +87,8 @@ testUnless(
       const isAsked = reached.later.some(({ kind }) => kind === "connect");
       expect(isAsked).toBe(mirror.startsWith("https:"));
     }
-    expect(sandbox.installed()).toEqual({ current: "6.12.1" });
   },
-  60_000,
+  240_000,
 );
 
 /** Whom libc may ask for the address of localhost: caches and name servers of the machine. */
@@ -193,7 +197,7 @@ for (const { umask, args: all } of [
       const wanted = tree.map((file) => (lstatSync(file).isDirectory() ? 0o755 : 0o644));
       expect(tree.map(permissions)).toEqual(wanted);
     },
-    60_000,
+    240_000,
   );
 }
 

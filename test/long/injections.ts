@@ -19,7 +19,12 @@ import type { BundleFiles } from "../support/sandbox.ts";
 import { listMutatingCalls } from "../support/strace.ts";
 import { prepareStore, type StoreOperation, storeOperations } from "../support/store-operations.ts";
 
-const { values } = parseArgs({ options: { jobs: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: {
+    jobs: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
+  },
+});
 /** The calls of each bundle are divided among so many, each with a store of its own. */
 const jobs = Math.max(1, Number(values.jobs));
 const obstacle = straceObstacle();
@@ -71,7 +76,8 @@ async function injectPart(
   if (part === 0) await wantOneThread(sandbox, name);
   putBack();
   const { calls } = await bangerOnMainThread(sandbox, operation.args);
-  const points = [...changesBelow(calls, sandbox.state), ...closingsInStaging(calls)];
+  const all = [...changesBelow(calls, sandbox.state), ...closingsInStaging(calls)];
+  const points = all.filter(({ syscall }) => syscall.includes(values.only));
   const done: Injected[] = [];
   for (const point of points.filter((_, index) => index % jobs === part)) {
     const where = `${point.syscall}(${point.text.replaceAll(sandbox.state, "$STATE")}`;

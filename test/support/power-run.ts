@@ -1,5 +1,5 @@
 /** Cuts the power of a command many times, at its calls and at any moment, and counts what is left. */
-import { bangerOnMainThread, changesBelow, type MainThreadRun } from "./main-thread.ts";
+import { bangerOnMainThread, changesBelow } from "./main-thread.ts";
 import { cutPower, type Loss, losses, powerUp, shutDown } from "./power-cut.ts";
 import type { PowerSubject } from "./power-subjects.ts";
 import type { ChildResult } from "./sandbox.ts";
@@ -78,40 +78,49 @@ export async function cutManyTimes(
     } else {
       const loss = losses[turn % losses.length] ?? "contents";
       const momentMs = Math.round(durationMs * (0.2 + 0.9 * chance(`${seed} moment ${turn}`)));
+      const where = `after ${momentMs} ms, ${loss} lost`;
       const result = await cutBeneath(subject, momentMs, loss);
       tally.atMoments += 1;
-      await count(subject, tally, result, `after ${momentMs} ms, ${loss} lost`);
+      if (result instanceof Error) tally.problems.push(`${where}: ${result.message}`);
+      await count(subject, tally, result, where);
     }
   }
   return tally;
 }
 
-/** Cuts the power while the command runs, which then fails by itself. */
+/**
+ * Cuts the power while the command runs, which then ends by itself.
+ *
+ * @returns how it ended; an error when it did not, or not as a command may.
+ */
 async function cutBeneath(
   subject: PowerSubject,
   momentMs: number,
   loss: Loss,
-): Promise<ChildResult> {
-  const running = bangerOnMainThread(subject.sandbox, subject.args, [slow]);
-  const ended = Promise.allSettled([running]);
+): Promise<ChildResult | Error> {
+  const running = Promise.allSettled([
+    bangerOnMainThread(subject.sandbox, subject.args, [slow]),
+  ] as const);
   await new Promise((resolve) => {
     setTimeout(resolve, momentMs);
   });
   shutDown(subject.folder, loss);
-  await ended;
-  const { result }: MainThreadRun = await running;
+  const [ended] = await running;
   await powerUp(subject.folder);
-  return result;
+  if (ended.status === "rejected") return new Error(String(ended.reason));
+  const { result } = ended.value;
+  if (result.exitCode === 0 || result.exitCode === 1) return result;
+  return new Error(`it ended with ${result.exitCode ?? result.signal}: ${result.stderr}`);
 }
 
 async function count(
   subject: PowerSubject,
   tally: PowerTally,
-  { exitCode }: ChildResult,
+  result: ChildResult | Error,
   where: string,
 ): Promise<void> {
   const outcome = await subject.outcome();
-  const isReported = exitCode === 0;
+  const isReported = !(result instanceof Error) && result.exitCode === 0;
   if (isReported) tally.reported += 1;
   if (outcome === "new") {
     tally.new += 1;
