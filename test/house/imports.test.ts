@@ -20,7 +20,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
 };
 
 const isOwn = (name: string): boolean =>
-  /^(?:bin|src|test|catalog|bench|guest)\/|^package\.json$/.test(name);
+  /^(?:bin|src|test|catalog|bench|guest|packaging)\/|^package\.json$/.test(name);
 
 /** `from → to` for each import that goes up, sideways or out of the house. */
 function wrongWays(files: readonly SourceFile[]): string[] {
