@@ -39,6 +39,10 @@ case $tag:$commit in
       "commit or undo what git status shows, then run it again"
     ;;
 esac
+# The papers and install.sh are of the checkout too.
+if [ -n "$tag" ] && [ -n "$(git status --porcelain)" ]; then
+  fail "cannot release $tag: the checkout has changes" "commit or undo what git status shows, then run it again"
+fi
 if [ -z "${SOURCE_DATE_EPOCH:-}" ] && [ "$commit" != unknown ]; then
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 fi
