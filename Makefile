@@ -29,9 +29,8 @@ BOOT_TOOLS := qemu-system-aarch64 qemu-system-x86_64
 GUEST_TOOLS := aarch64-linux-gnu-gcc debugfs e2fsck mke2fs x86_64-linux-gnu-gcc
 TEST_TOOLS := $(BOOT_TOOLS) $(GUEST_TOOLS) bash busybox-static bzip2 curl dash flock git gpg gpgv gzip losetup lz4 lzop \
 	minisign mkfs.btrfs mkfs.erofs mkfs.xfs mksquashfs mount nginx openssl rclone readelf script setpriv shellcheck \
-	strace tar unshare xfs_io xz zstd
-BENCH_TOOLS := curl nginx openssl qemu-system-x86_64 tar taskset time xz zstd
 	strace tar unshare wget xfs_io xz zstd
+BENCH_TOOLS := curl nginx openssl qemu-system-x86_64 tar taskset time xz zstd
 KERNEL_TOOLS := aarch64-linux-gnu-gcc bc bison flex gcc gpgv libc6-dev libelf-dev libssl-dev pahole perl xz
 
 # Which kernel, and where its files are.
@@ -93,6 +92,7 @@ fuzz: node_modules ## Fuzz every parser of foreign bytes: [SEED=N] [MINUTES=5] [
 .PHONY: soak
 soak: require-test build/commit $(INSTALLED) ## Use one store by many at once while everything goes wrong, and judge what they report: [SEED=N] [MINUTES=10] [WORKERS=20]
 	@SEED=$(SEED) MINUTES=$(MINUTES) WORKERS=$(WORKERS) $(BUN) test/soak/run-soak.ts
+
 # The seed says at which calls and moments; the run prints the one that it took.
 SEED ?=
 CUTS ?= 100
