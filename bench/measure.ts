@@ -15,8 +15,8 @@ export interface Sample {
 export interface Command {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Runs before each time, and is not measured. */
-  readonly prepare?: () => void;
+  /** Runs before each time, and is not measured. @returns more of the environment */
+  readonly prepare?: () => Readonly<Record<string, string>>;
 }
 
 const environment = {
@@ -33,7 +33,7 @@ const environment = {
  * @throws when it does not end with 0
  */
 export function measure(command: Command): Sample {
-  command.prepare?.();
+  const more = command.prepare?.();
   const folder = mkdtempSync(join(tmpdir(), "banger-bench-"));
   const [peak, errors] = [join(folder, "peak"), join(folder, "errors")];
   const stderr = openSync(errors, "w");
@@ -41,7 +41,12 @@ export function measure(command: Command): Sample {
     const startedMs = performance.now();
     const result = Bun.spawnSync(
       ["/usr/bin/time", "-q", "-f", "%M", "-o", peak, "--", ...command.args],
-      { env: { ...environment, ...command.env }, stdin: "ignore", stdout: "ignore", stderr },
+      {
+        env: { ...environment, ...command.env, ...more },
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr,
+      },
     );
     const wallMs = performance.now() - startedMs;
     if (result.exitCode !== 0) {

@@ -14,9 +14,9 @@ import {
 
 const pipeline = `
   set -o pipefail
-  curl -sf "$1" | tee >(sha256sum >/dev/null) | zstd -dc | tar -x -C "$2"
+  curl -sf "$1" | tee >(sha256sum >/dev/null) | zstd -dc | tar -x -C "$DESTINATION"
   wait
-  sync -f "$2"`;
+  sync -f "$DESTINATION"`;
 
 const rival = "curl \\| tee >(sha256sum) \\| zstd -dc \\| tar -x; sync -f";
 
@@ -51,25 +51,36 @@ function pullOn(bench: Bench, place: Place, corpus: Corpus): Figure[] {
 
 /** A first pull into an empty store. */
 function pullCommand(bench: Bench, place: Place, corpus: Corpus): Command {
-  const state = bench.folder(place, "store");
+  const fresh = freshFolders(bench, place, "store");
   return {
-    ...bench.run(state, corpus, "-q", "kernel", "pull", corpus.entry.name),
-    prepare: () => {
-      rmSync(state, { recursive: true, force: true });
-      settle(bench.folder(place, "."));
-    },
+    ...bench.run("", corpus, "-q", "kernel", "pull", corpus.entry.name),
+    prepare: () => ({ BANGER_STATE_DIR: fresh() }),
   };
 }
 
 function pipelineCommand(bench: Bench, place: Place, corpus: Corpus): Command {
-  const folder = bench.folder(place, "tree");
+  const fresh = freshFolders(bench, place, "tree");
   return {
-    args: ["bash", "-c", pipeline, "-", `${bench.nginx.url}/${corpus.file}`, folder],
-    prepare: () => {
-      rmSync(folder, { recursive: true, force: true });
-      mkdirSync(folder);
-      settle(folder);
-    },
+    args: ["bash", "-c", pipeline, "-", `${bench.nginx.url}/${corpus.file}`],
+    prepare: () => ({ DESTINATION: fresh() }),
+  };
+}
+
+let made = 0;
+
+/**
+ * Gives an empty folder each time. On the disk the ones before stay: ext4 is slow to give out inodes
+ * that were freed a moment ago. In memory they go, or there would soon be none left.
+ */
+function freshFolders(bench: Bench, place: Place, name: string): () => string {
+  let last: string | undefined;
+  return () => {
+    if (place === "tmpfs" && last !== undefined) rmSync(last, { recursive: true });
+    made += 1;
+    last = bench.folder(place, `${name}-${made}`);
+    mkdirSync(last);
+    settle(last);
+    return last;
   };
 }
 
@@ -83,7 +94,6 @@ export function memoryRows(bench: Bench): Figure[] {
   const peaks = [genericCorpus(), distroCorpus(bench.banger), hugeCorpus()].map((corpus) => {
     const command = pullCommand(bench, "tmpfs", corpus);
     const samples: Sample[] = Array.from({ length: bench.runs }, () => measure(command));
-    rmSync(bench.folder("tmpfs", "store"), { recursive: true, force: true });
     return { corpus, samples, peakBytes: Math.max(...samples.map((sample) => sample.rssBytes)) };
   });
   return peaks.map(({ corpus, samples, peakBytes }) => ({
