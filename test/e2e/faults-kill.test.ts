@@ -1,11 +1,16 @@
-/** Fault 25: SIGKILL at each call that changes the state folder. The next command heals the store. */
+/**
+ * Fault 25: SIGKILL at each call that changes the state folder. The next command heals the store. An
+ * upgrade has all that a first pull, a repair and an import do: of these some calls are enough.
+ */
 import { expect } from "bun:test";
 import { killAt } from "../support/call-faults.ts";
 import { recordFault } from "../support/fault-table.ts";
 import { KernelSandbox } from "../support/kernel-state.ts";
-import { bangerOnMainThread, changesBelow } from "../support/main-thread.ts";
+import { bangerOnMainThread, changesBelow, oneIn } from "../support/main-thread.ts";
 import { straceObstacle, testUnless } from "../support/obstacles.ts";
 import { prepareStore, storeOperations, torn } from "../support/store-operations.ts";
+
+const alike = /^a first pull$|^a pull that repairs|^an import/;
 
 for (const operation of storeOperations) {
   const { name } = operation;
@@ -20,7 +25,8 @@ for (const operation of storeOperations) {
       const whole = await bangerOnMainThread(sandbox, operation.args);
       expect(whole.result.exitCode).toBe(0);
       expect(sandbox.installed()).toEqual(operation.after);
-      const points = changesBelow(whole.calls, sandbox.state);
+      const all = changesBelow(whole.calls, sandbox.state);
+      const points = oneIn(alike.test(name) ? 3 : 1, all);
       expect(points.length).toBeGreaterThan(5);
 
       const problems: string[] = [];
@@ -34,7 +40,7 @@ for (const operation of storeOperations) {
       expect(problems).toEqual([]);
       recordFault({
         row: 25,
-        done: `SIGKILL at each of ${points.length} calls of ${name}`,
+        done: `SIGKILL at ${points.length} of ${all.length} calls of ${name}`,
         exit: "SIGKILL",
         code: "-",
         store: "healed",

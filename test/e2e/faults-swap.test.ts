@@ -114,7 +114,7 @@ const swaps: readonly {
     name: "the manifest that is about to be written",
     path: "manifest.json",
     target: "new",
-    call: /^fsync .*\/vmlinux>/,
+    call: /^write .*\/vmlinux>/,
   },
   {
     name: "the staged tree itself, right after it was made",

@@ -148,7 +148,7 @@ describe("push, with a signed repository", () => {
     site.overwrite(timestampKey, "what no host takes");
     expect(resultsOf(await push()).at(-1)).toBe(`replaced ${timestampKey}`);
     expect(liveVersion()).toBe(3);
-  });
+  }, 120_000);
 
   test("refuses what has expired, what does not verify, and what is of another catalog", async () => {
     await prepare();
