@@ -246,6 +246,8 @@ export class KernelStore {
       tree = since;
     }
     if (lookAt(link) === undefined) return undefined;
+    // It was not there, and has been made since.
+    if (this.#treeOf(link) !== undefined) return this.#read(name, arch, slot, link);
     if (this.#isCatalogFolder(slot)) {
       const damage = new BangerError(
         "bad-state",
