@@ -9,7 +9,8 @@ import {
   type KernelName,
 } from "./kernel-name.ts";
 import type { RootFileSystem } from "./root-file-system.ts";
-import { isSha256, type Sha256 } from "./sha256.ts";
+import type { Sha256 } from "./sha256.ts";
+import { sha256Schema } from "./sha256-schema.ts";
 import { parseStored } from "./stored-json.ts";
 
 /** A root filesystem joined with a kernel by reference. @see docs/formats/store.md */
@@ -79,14 +80,13 @@ const recordSchema = v.object({
 });
 
 const hold = { kernel: v.object(kernel), tree: v.optional(treeName) };
-const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
 
 const pinSchema = v.object({
   version: v.literal(1),
   image: imageName,
   state_dir: absolutePath,
   ...hold,
-  replaces: v.optional(v.object({ ...hold, record_sha256: sha256 })),
+  replaces: v.optional(v.object({ ...hold, record_sha256: sha256Schema })),
 });
 
 /** @throws {BangerError} `bad-state`, when `json` is not an image record. */

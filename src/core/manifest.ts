@@ -3,7 +3,8 @@ import { isArch, type Arch } from "./arch.ts";
 import { isKernelName, type KernelName } from "./kernel-name.ts";
 import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
 import type { BuildSelector } from "./reference.ts";
-import { isSha256, type Sha256 } from "./sha256.ts";
+import type { Sha256 } from "./sha256.ts";
+import { sha256Schema } from "./sha256-schema.ts";
 import { parseStored } from "./stored-json.ts";
 
 /** A regular file of an installed kernel. */
@@ -43,7 +44,6 @@ export interface Manifest {
 /** The name of the manifest within a kernel's folder. */
 export const manifestFileName = "manifest.json";
 
-const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const path = v.pipe(
   v.string(),
@@ -62,11 +62,11 @@ const schema = v.object({
     (value) => typeof value === "string" && isKernelVersion(value),
   ),
   source: v.picklist(["catalog", "import"]),
-  tarball_sha256: v.optional(sha256),
+  tarball_sha256: v.optional(sha256Schema),
   tarball_url: v.optional(v.string()),
   catalog_serial: v.optional(count),
   installed_at: v.string(),
-  files: v.array(v.object({ path, size_bytes: count, sha256 })),
+  files: v.array(v.object({ path, size_bytes: count, sha256: sha256Schema })),
   links: v.array(v.object({ path, target: v.string() })),
 });
 

@@ -4,7 +4,8 @@ import { BangerError } from "./errors.ts";
 import type { KernelVersion } from "./kernel-version.ts";
 import { isKernelVersion } from "./kernel-version.ts";
 import { isArch } from "./arch.ts";
-import { isSha256, type Sha256 } from "./sha256.ts";
+import type { Sha256 } from "./sha256.ts";
+import { sha256Schema } from "./sha256-schema.ts";
 import type { SourceTrust } from "./source-trust.ts";
 import { fieldOf } from "./shortened.ts";
 
@@ -85,11 +86,10 @@ export function formatProvenance(facts: BuildFacts): string {
   return `${JSON.stringify(statement, undefined, 2)}\n`;
 }
 
-const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
 const words = v.record(v.string(), v.string());
 const schema = v.object({
   _type: v.literal(statementType),
-  subject: v.array(v.object({ name: v.string(), digest: v.object({ sha256 }) })),
+  subject: v.array(v.object({ name: v.string(), digest: v.object({ sha256: sha256Schema }) })),
   predicateType: v.literal(predicateType),
   predicate: v.object({
     buildDefinition: v.object({
@@ -118,7 +118,7 @@ const schema = v.object({
         v.object({
           name: v.string(),
           uri: v.optional(v.string()),
-          digest: v.object({ sha256 }),
+          digest: v.object({ sha256: sha256Schema }),
           annotations: v.object({ kind: v.picklist(["source", "config", "fragment", "recipe"]) }),
         }),
       ),

@@ -3,10 +3,9 @@ import { type Arch, isArch } from "./arch.ts";
 import { BangerError } from "./errors.ts";
 import { isKernelName, type KernelName } from "./kernel-name.ts";
 import { isKernelVersion, type KernelVersion } from "./kernel-version.ts";
-import { isSha256, type Sha256 } from "./sha256.ts";
+import type { Sha256 } from "./sha256.ts";
+import { sha256Schema } from "./sha256-schema.ts";
 import { fieldOf } from "./shortened.ts";
-
-const sha256 = v.custom<Sha256>((value) => typeof value === "string" && isSha256(value));
 
 /** Which tarball a sidecar is of: the same fields in every kind. */
 export const sidecarIdentity: {
@@ -21,8 +20,8 @@ export const sidecarIdentity: {
   kernel_version: v.custom<KernelVersion>(
     (value) => typeof value === "string" && isKernelVersion(value),
   ),
-  tarball_sha256: sha256,
-  vmlinux_sha256: sha256,
+  tarball_sha256: sha256Schema,
+  vmlinux_sha256: sha256Schema,
 };
 
 /** An RFC 3339 time in UTC. */

@@ -13,8 +13,8 @@ export interface EncodedSource {
 }
 
 interface Progress {
-  readonly is: "running" | "ended" | "failed";
-  readonly error: unknown;
+  is: "running" | "ended" | "failed";
+  error: unknown;
 }
 
 /**
@@ -36,16 +36,19 @@ export async function* decoded(
   const progress: Progress = { is: "running", error: undefined };
   let wake: (() => void) | undefined;
   const stop = (is: "ended" | "failed", error?: unknown): void => {
-    if (progress.is === "running") Object.assign(progress, { is, error });
+    if (progress.is === "running") {
+      progress.is = is;
+      progress.error = error;
+    }
     wake?.();
   };
   const feed = (buffer: Uint8Array): void => {
-    if (progress.is !== "running") return;
+    if (progress.is !== "running" || decoder.writableEnded) return;
     try {
       const count = source.read(buffer);
       if (count === 0) {
-        if (!decoder.writableEnded) decoder.end();
-      } else if (!decoder.writableEnded) {
+        decoder.end();
+      } else {
         decoder.write(buffer.subarray(0, count), (error) => {
           if (error === null || error === undefined) feed(buffer);
         });
@@ -66,8 +69,9 @@ export async function* decoded(
     stop("failed", error);
   });
   try {
-    for (let ahead = 0; ahead < piecesAhead; ahead += 1)
+    for (let ahead = 0; ahead < piecesAhead; ahead += 1) {
       feed(Buffer.allocUnsafe(source.pieceBytes));
+    }
     for (;;) {
       signal.throwIfAborted();
       const chunk = made.shift();

@@ -238,16 +238,18 @@ export class KernelStore {
     slot: string,
     link: string,
   ): InstalledKernel | DamagedKernel | undefined {
-    for (let tree = this.#treeOf(link); tree !== undefined;) {
-      const kernel = this.#readTree(name, arch, slot, tree);
-      // Replaced or removed while it was read, it is not damaged: then the link says something else by now.
-      const since = "manifest" in kernel ? tree : this.#treeOf(link);
-      if (since === tree) return kernel;
-      tree = since;
+    for (;;) {
+      const tree = this.#treeOf(link);
+      if (tree !== undefined) {
+        const kernel = this.#readTree(name, arch, slot, tree);
+        // Replaced or removed while it was read, it is not damaged: then the link says something else by now.
+        if ("manifest" in kernel || this.#treeOf(link) === tree) return kernel;
+      } else if (lookAt(link) === undefined) {
+        return undefined;
+      } else if (this.#treeOf(link) === undefined) {
+        break;
+      }
     }
-    if (lookAt(link) === undefined) return undefined;
-    // It was not there, and has been made since.
-    if (this.#treeOf(link) !== undefined) return this.#read(name, arch, slot, link);
     if (this.#isCatalogFolder(slot)) {
       const damage = new BangerError(
         "bad-state",

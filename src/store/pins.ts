@@ -18,7 +18,7 @@ import {
   replaceFile,
   syncFolder,
 } from "../io/files.ts";
-import { Sha256Hash, sha256Of } from "../io/hash.ts";
+import { sha256Of } from "../io/hash.ts";
 import { imageFile, type KernelsLayout } from "./layout.ts";
 
 const maxPinBytes = 64 * 1024;
@@ -145,7 +145,7 @@ export class Pins {
   }
 
   #file(stateDir: string, image: ImageName): string {
-    const folder = new Sha256Hash().update(stateDir).digest().slice(0, 16);
+    const folder = sha256Of(stateDir).slice(0, 16);
     return path.join(this.#layout.pins, `${folder}-${image}.json`);
   }
 }

@@ -1,6 +1,7 @@
 import path from "node:path";
 import * as v from "valibot";
-import { isSha256, type Sha256 } from "../../core/sha256.ts";
+import type { Sha256 } from "../../core/sha256.ts";
+import { sha256Schema } from "../../core/sha256-schema.ts";
 import {
   isTemporaryName,
   listNames,
@@ -79,7 +80,7 @@ export interface Fetched {
 
 const fetchedSchema = v.object({
   url: v.string(),
-  sha256: v.custom<Sha256>((value) => typeof value === "string" && isSha256(value)),
+  sha256: sha256Schema,
   signature: v.string(),
 });
 const maxFetchedBytes = 2 ** 17;
