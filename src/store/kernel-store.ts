@@ -250,17 +250,10 @@ export class KernelStore {
         break;
       }
     }
-    if (this.#isCatalogFolder(slot)) {
-      const damage = new BangerError(
-        "bad-state",
-        `${link} has the kernels of a catalog ${name}, and is no kernel`,
-        { hint: "give the kernel another name" },
-      );
-      return { name, label: this.labelOf(name), arch, slot, tree: undefined, damage };
-    }
-    const damage = new BangerError("bad-state", `${link} is not a link that banger made`, {
-      hint: "move it away, then pull or import the kernel again",
-    });
+    const [fault, hint] = this.#isCatalogFolder(slot)
+      ? [`has the kernels of a catalog ${name}, and is no kernel`, "give the kernel another name"]
+      : ["is not a link that banger made", "move it away, then pull or import the kernel again"];
+    const damage = new BangerError("bad-state", `${link} ${fault}`, { hint });
     return { name, label: this.labelOf(name), arch, slot, tree: undefined, damage };
   }
 
