@@ -38,8 +38,16 @@ export function genericCorpus(): Corpus {
   if (entry === undefined) throw new Error("the catalog has no generic-6.12 for x86_64");
   const file = fileOf(entry);
   mkdirSync(servedFolder, { recursive: true });
-  copyFileSync(join(repository, "bundles", file), join(servedFolder, file));
+  const served = join(servedFolder, file);
+  if (!existsSync(served)) copyFileSync(join(repository, "bundles", file), served);
   return { title: "generic", entry, file, catalog: writeCatalog("generic", [entry]), files: 1 };
+}
+
+/** Puts the generic kernel itself into a folder. @returns its path */
+export function genericKernel(folder: string): string {
+  const tarball = join(servedFolder, genericCorpus().file);
+  run("tar", ["--zstd", "-xf", tarball, "-C", folder, "vmlinux"]);
+  return join(folder, "vmlinux");
 }
 
 const debianPackage = "linux-image-6.12.117+deb12-amd64";

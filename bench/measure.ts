@@ -84,7 +84,14 @@ export function ratio({ ours, rival }: Duel, what: keyof Sample): number {
   return medianOf(ours, what) / medianOf(rival, what);
 }
 
-export function medianOf(samples: readonly Sample[], what: keyof Sample): number {
+/** Both medians in milliseconds, as a row notes them. */
+export function against({ ours, rival }: Duel, what: "wallMs" | "cpuMs" = "wallMs"): string {
+  const [mine, theirs] = [ours, rival].map((samples) => medianOf(samples, what));
+  const digits = Math.min(mine ?? 0, theirs ?? 0) < 150 ? 1 : 0;
+  return `${mine?.toFixed(digits)} ms against ${theirs?.toFixed(digits)} ms`;
+}
+
+function medianOf(samples: readonly Sample[], what: keyof Sample): number {
   return median(samples.map((sample) => sample[what]));
 }
 

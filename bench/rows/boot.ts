@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Bench, Figure } from "../bench.ts";
-import { benchFolder, genericCorpus, servedFolder } from "../corpora.ts";
-import { type Duel, medianOf, ratio, type Sample } from "../measure.ts";
+import { benchFolder, genericKernel } from "../corpora.ts";
+import { against, type Duel, ratio, type Sample } from "../measure.ts";
 
 /** The configurations that the recipe of generic-6.12 begins with, as files. */
 const configurations = ["microvm-kernel-ci-x86_64-6.1.config", "ci.config"];
@@ -19,17 +19,15 @@ export function bootRows(bench: Bench): Figure[] {
   }
   const folder = bench.folder("tmpfs", "kernel");
   mkdirSync(folder);
-  const tarball = join(servedFolder, genericCorpus().file);
-  execFileSync("tar", ["--zstd", "-xf", tarball, "-C", folder, "vmlinux"]);
+  const kernel = genericKernel(folder);
   const rounds = Array.from({ length: bench.runs + 1 }, () => ({
-    ours: bootTime(bench, join(folder, "vmlinux")),
+    ours: bootTime(bench, kernel),
     rival: bootTime(bench, rival),
   })).slice(1);
   const samples: Duel = {
     ours: rounds.map((round) => round.ours),
     rival: rounds.map((round) => round.rival),
   };
-  const [mine, theirs] = [samples.ours, samples.rival].map((each) => medianOf(each, "wallMs"));
   return [
     {
       what: "boot to init, QEMU microvm, TCG",
@@ -37,7 +35,7 @@ export function bootRows(bench: Bench): Figure[] {
       value: ratio(samples, "wallMs"),
       atMost: 1.25,
       unit: "×",
-      note: `${mine?.toFixed(0)} ms against ${theirs?.toFixed(0)} ms on the guest's clock`,
+      note: `${against(samples)} on the guest's clock`,
       samples,
     },
   ];

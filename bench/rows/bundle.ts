@@ -3,23 +3,21 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { sizeOf, type Bench, type Figure } from "../bench.ts";
-import { genericCorpus, servedFolder } from "../corpora.ts";
-import { duel, medianOf, ratio } from "../measure.ts";
+import { genericCorpus, genericKernel, servedFolder } from "../corpora.ts";
+import { against, duel, ratio } from "../measure.ts";
 
 export function bundleRows(bench: Bench): Figure[] {
   const tarball = join(servedFolder, genericCorpus().file);
   const folder = bench.folder("tmpfs", "xz");
   mkdirSync(folder);
-  execFileSync("tar", ["--zstd", "-xf", tarball, "-C", folder, "vmlinux"]);
+  execFileSync("xz", ["-9", genericKernel(folder)]);
   const packed = join(folder, "vmlinux.xz");
-  execFileSync("xz", ["-9", join(folder, "vmlinux")]);
   const samples = duel(
     { args: ["zstd", "-qdfo", join(folder, "ours"), tarball] },
     { args: ["sh", "-c", 'xz -dc "$1" > "$2"', "-", packed, join(folder, "theirs")] },
     bench.runs,
   );
   const [ours, theirs] = [sizeOf(tarball), sizeOf(packed)];
-  const [mine, other] = [samples.ours, samples.rival].map((each) => medianOf(each, "wallMs"));
   return [
     {
       what: "size of the generic bundle",
@@ -36,7 +34,7 @@ export function bundleRows(bench: Bench): Figure[] {
       value: ratio(samples, "wallMs"),
       atMost: 1 / 5,
       unit: "×",
-      note: `${mine?.toFixed(0)} ms against ${other?.toFixed(0)} ms`,
+      note: against(samples),
       samples,
     },
   ];

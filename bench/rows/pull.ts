@@ -2,15 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { Bench, Figure, Place } from "../bench.ts";
 import { type Corpus, distroCorpus, genericCorpus, hugeCorpus } from "../corpora.ts";
-import {
-  type Command,
-  duel,
-  type Duel,
-  measure,
-  medianOf,
-  ratio,
-  type Sample,
-} from "../measure.ts";
+import { against, type Command, duel, measure, ratio, type Sample } from "../measure.ts";
 
 const pipeline = `
   set -o pipefail
@@ -36,13 +28,11 @@ function pullOn(bench: Bench, place: Place, corpus: Corpus): Figure[] {
   );
   const what = `pull, ${corpus.title} bundle, ${place}`;
   const wall = { what: `${what}: wall`, rival, unit: "×", samples } as const;
-  const milliseconds = (which: keyof Duel, of: "wallMs" | "cpuMs"): string =>
-    `${Math.round(medianOf(samples[which], of))} ms`;
-  const note = `${milliseconds("ours", "wallMs")} against ${milliseconds("rival", "wallMs")}`;
+  const note = against(samples);
   if (place === "disk") {
     return [{ ...wall, value: ratio(samples, "wallMs"), atMost: 1, note }];
   }
-  const spent = `${milliseconds("ours", "cpuMs")} against ${milliseconds("rival", "cpuMs")}`;
+  const spent = against(samples, "cpuMs");
   return [
     { ...wall, value: ratio(samples, "wallMs"), atMost: 1.2, note },
     { ...wall, what: `${what}: CPU`, value: ratio(samples, "cpuMs"), atMost: 1.3, note: spent },

@@ -1,8 +1,7 @@
 /** What it takes to start, and to say that nothing has to be done. */
-import { execFileSync } from "node:child_process";
 import { sizeOf, type Bench, type Figure } from "../bench.ts";
 import { genericCorpus } from "../corpora.ts";
-import { duel, medianOf, ratio } from "../measure.ts";
+import { against, duel, measure, ratio } from "../measure.ts";
 
 /** These take milliseconds: more of them make a median that means something. */
 const moreRuns = 8;
@@ -13,7 +12,7 @@ export function startRows(bench: Bench): Figure[] {
   const command = (...args: readonly string[]) => bench.run(state, corpus, ...args);
   const list = command("kernel", "list");
   const pull = command("kernel", "pull", corpus.entry.name);
-  execFileSync(bench.banger, pull.args.slice(1), { env: { ...pull.env }, stdio: "ignore" });
+  measure(pull);
   const hello = { args: [bench.hello] };
   return [
     { what: "banger --version", ours: command("--version"), other: hello, atMost: 2.5 },
@@ -21,14 +20,13 @@ export function startRows(bench: Bench): Figure[] {
     { what: "pull of what is installed", ours: pull, other: list, atMost: 1.5 },
   ].map(({ what, ours, other, atMost }) => {
     const samples = duel(ours, other, bench.runs * moreRuns);
-    const [mine, theirs] = [samples.ours, samples.rival].map((each) => medianOf(each, "wallMs"));
     return {
       what,
       rival: other === list ? "`banger kernel list`" : "a compiled `console.log`",
       value: ratio(samples, "wallMs"),
       atMost,
       unit: "×",
-      note: `${mine?.toFixed(1)} ms against ${theirs?.toFixed(1)} ms`,
+      note: against(samples),
       samples,
     };
   });

@@ -1,11 +1,10 @@
 /** Stores with many kernels, and kernels with many files. */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { smallKernel } from "../../test/support/small-kernel.ts";
 import type { Bench, Figure } from "../bench.ts";
 import { distroCorpus } from "../corpora.ts";
-import { type Command, duel, medianOf, ratio } from "../measure.ts";
+import { against, type Command, duel, measure, ratio } from "../measure.ts";
 
 export function listRows(bench: Bench): Figure[] {
   const [full, small] = [storeOf(bench, 500), storeOf(bench, 5)];
@@ -14,7 +13,6 @@ export function listRows(bench: Bench): Figure[] {
     bench.run(small, undefined, "kernel", "list"),
     bench.runs * 4,
   );
-  const [many, few] = [samples.ours, samples.rival].map((each) => medianOf(each, "wallMs"));
   return [
     {
       what: "kernel list, 500 kernels",
@@ -22,7 +20,7 @@ export function listRows(bench: Bench): Figure[] {
       value: ratio(samples, "wallMs"),
       atMost: 2,
       unit: "×",
-      note: `${many?.toFixed(1)} ms against ${few?.toFixed(1)} ms`,
+      note: against(samples),
       samples,
     },
   ];
@@ -35,8 +33,7 @@ function storeOf(bench: Bench, count: number): string {
   writeFileSync(image, smallKernel({ version: "6.12.1", sizeBytes: 8192 }));
   for (let number = 1; number <= count; number += 1) {
     const what = ["--from", image, "--distro", "mine", "--arch", "x86_64"];
-    const { args, env } = bench.run(state, undefined, "-q", "kernel", "import", `k${number}-6.12`);
-    execFileSync(args[0] ?? "", [...args.slice(1), ...what], { env: { ...env } });
+    measure(bench.run(state, undefined, "-q", "kernel", "import", `k${number}-6.12`, ...what));
   }
   return state;
 }
@@ -45,8 +42,7 @@ export function verifyRows(bench: Bench): Figure[] {
   const corpus = distroCorpus(bench.banger);
   const state = bench.folder("tmpfs", "verified");
   mkdirSync(state);
-  const pull = bench.run(state, corpus, "-q", "kernel", "pull", corpus.entry.name);
-  execFileSync(bench.banger, pull.args.slice(1), { env: { ...pull.env } });
+  measure(bench.run(state, corpus, "-q", "kernel", "pull", corpus.entry.name));
   const verify = bench.run(state, corpus, "-q", "kernel", "verify", corpus.entry.name);
   const tree = join(state, "kernels", corpus.entry.name);
   const files = 'find -L "$1" -type f -print0 | xargs -0 ';
@@ -59,14 +55,13 @@ export function verifyRows(bench: Bench): Figure[] {
   const rivals = ["`sha256sum` of the same files", "`openssl sha256`", "the same on one core"];
   return contests.map(({ what, ours, rival, atMost }, index) => {
     const samples = duel(ours, rival, bench.runs);
-    const [mine, theirs] = [samples.ours, samples.rival].map((each) => medianOf(each, "wallMs"));
     return {
       what: `kernel verify of 519 MB, ${what}`,
       rival: rivals[index] ?? "",
       value: ratio(samples, "wallMs"),
       atMost,
       unit: "×",
-      note: `${mine?.toFixed(0)} ms against ${theirs?.toFixed(0)} ms`,
+      note: against(samples),
       samples,
     };
   });
