@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { positiveNumber, refuseUsage } from "../test/support/make-arguments.ts";
 import { Bench, type Figure, type Row } from "./bench.ts";
 import { benchFolder } from "./corpora.ts";
 import { describeMachine, formatTable, isMet, writeResults } from "./report.ts";
@@ -34,13 +35,18 @@ const { values } = parseArgs({
   },
 });
 
+const usage = "bench [RUNS=7] [ONLY=pull,start] [BENCH_CONFIGS=FOLDER]";
+const runs = positiveNumber("RUNS", values.runs, usage);
+const chosen = values.only.split(",").map((name) => {
+  const row = subjects[name];
+  if (row !== undefined) return { name, row };
+  return refuseUsage(`there is no ${name}; there are: ${Object.keys(subjects).join(", ")}`, usage);
+});
 mkdirSync(benchFolder, { recursive: true });
 const figures: Figure[] = [];
-await using bench = await Bench.start(Number(values.runs));
-for (const subject of values.only.split(",")) {
-  const row = subjects[subject];
-  if (row === undefined) throw new Error(`there is no subject ${subject}`);
-  console.error(`measuring: ${subject}`);
+await using bench = await Bench.start(runs);
+for (const { name, row } of chosen) {
+  console.error(`measuring: ${name}`);
   figures.push(...(await row(bench)));
 }
 console.log(formatTable(figures));

@@ -1,5 +1,13 @@
 /** `push` of a signed repository: what is live when, and what is never overwritten. */
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { createPrivateKey, sign } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +18,8 @@ import { resultsOf } from "../support/pushed.ts";
 import { inDays } from "../support/signed-repository.ts";
 import { type RunMaint, TrustKeys } from "../support/trust-keys.ts";
 
+// Each signs and pushes several times, with a program for each step.
+setDefaultTimeout(120_000);
 afterAll(removeCertificates);
 
 let site: Publishing;
@@ -148,7 +158,7 @@ describe("push, with a signed repository", () => {
     site.overwrite(timestampKey, "what no host takes");
     expect(resultsOf(await push()).at(-1)).toBe(`replaced ${timestampKey}`);
     expect(liveVersion()).toBe(3);
-  }, 120_000);
+  });
 
   test("refuses what has expired, what does not verify, and what is of another catalog", async () => {
     await prepare();

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { positiveNumber, refuseUsage } from "../support/make-arguments.ts";
 import { allTargets, targetNamed } from "./all-targets.ts";
 import type { SliceReport } from "./slice.ts";
 
@@ -163,15 +164,23 @@ const { values } = parseArgs({
     replay: { type: "string" },
   },
 });
+const usage = "fuzz [SEED=N] [MINUTES=5] [TARGET=NAME [REPLAY=FILE]]";
 const { target, replay } = values;
+if (target && !allTargets.some(({ name }) => name === target)) {
+  const known = allTargets.map(({ name }) => name).join(", ");
+  refuseUsage(`there is no target ${target}; there are: ${known}`, usage);
+}
+if (replay && !existsSync(replay)) refuseUsage(`there is no file ${replay}`, usage);
 if (replay && target) {
   const end = await slice(["replay", targetNamed(target).name, resolve(replay)], graceSeconds);
   console.log(end.inTime ? `${end.stdout}${end.stderr}`.trim() : "it did not end");
   process.exit(end.inTime && end.exitCode === 0 ? 0 : 1);
 }
 const names = target ? [targetNamed(target).name] : allTargets.map(({ name }) => name);
-const seed = values.seed ? Number(values.seed) : Math.floor(Math.random() * 2 ** 30);
-const minutes = Number(values.minutes ?? "") || 5;
+const seed = values.seed
+  ? positiveNumber("SEED", values.seed, usage)
+  : Math.floor(Math.random() * 2 ** 30);
+const minutes = positiveNumber("MINUTES", values.minutes || "5", usage);
 const endMs = performance.now() + minutes * 60_000;
 // Each has its turn, however short the time is.
 const seconds = Math.max(1, Math.min(turnSeconds, (minutes * 60) / names.length - 1));

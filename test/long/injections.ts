@@ -13,6 +13,7 @@ import {
   changesBelow,
   closingsInStaging,
 } from "../support/main-thread.ts";
+import { positiveNumber, refuseUsage } from "../support/make-arguments.ts";
 import { markdownTable } from "../support/markdown.ts";
 import { straceObstacle } from "../support/obstacles.ts";
 import type { BundleFiles } from "../support/sandbox.ts";
@@ -25,8 +26,9 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
   },
 });
+const usage = "injections [JOBS=2] [ONLY=write]";
 /** The calls of each bundle are divided among so many, each with a store of its own. */
-const jobs = Math.max(1, Number(values.jobs));
+const jobs = positiveNumber("JOBS", values.jobs, usage);
 const obstacle = straceObstacle();
 if (obstacle !== undefined) {
   console.error(`banger: error: system calls cannot be changed here: ${obstacle}`);
@@ -47,6 +49,7 @@ const tables = await Promise.all(
     return rowsOf(name, (await Promise.all(parts)).flat());
   }),
 );
+if (tables.flat().length === 0) refuseUsage(`a pull has no call ${values.only}`, usage);
 const errnos = failures.map(({ errno }) => `${errno} → right`);
 const head = ["bundle", "system call", "calls", "killed → healed", ...errnos];
 console.log("Calls of the thread that writes and publishes:\n");

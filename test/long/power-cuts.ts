@@ -3,6 +3,7 @@
  * and prints what was left. Root only.
  */
 import { parseArgs } from "node:util";
+import { positiveNumber, refuseUsage } from "../support/make-arguments.ts";
 import { markdownTable } from "../support/markdown.ts";
 import { mountObstacle } from "../support/obstacles.ts";
 import { cutManyTimes, cutWithoutSync } from "../support/power-run.ts";
@@ -25,11 +26,13 @@ const { values } = parseArgs({
   },
 });
 const { seed, only } = values;
-const [cuts, jobs] = [Number(values.cuts), Number(values.jobs)];
+const usage = "power-cuts [SEED=TEXT] [CUTS=100] [JOBS=2] [ONLY=NAME]";
+const cuts = positiveNumber("CUTS", values.cuts, usage);
+const jobs = positiveNumber("JOBS", values.jobs, usage);
 const families = powerFamilies.filter(({ name }) => name.includes(only));
-if (!(cuts >= 1 && jobs >= 1) || families.length === 0) {
-  console.error("usage: make power-cuts [SEED=TEXT] [CUTS=100] [JOBS=2] [ONLY=NAME]");
-  process.exit(2);
+if (families.length === 0) {
+  const names = powerFamilies.map(({ name }) => name).join(", ");
+  refuseUsage(`there is no command ${only}; there are: ${names}`, usage);
 }
 const obstacle = mountObstacle();
 if (obstacle !== undefined) {

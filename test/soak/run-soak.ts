@@ -1,10 +1,14 @@
 /** What `make soak` runs: SEED, MINUTES and WORKERS tell it which, how long and how many. */
 import { resolve } from "node:path";
+import { positiveNumber, refuseUsage } from "../support/make-arguments.ts";
 import { soak, type SoakReport } from "./soak.ts";
 
 const seed = process.env["SEED"] || String(Date.now() % 1_000_000);
-const minutes = Number(process.env["MINUTES"] || "10");
-const workers = Number(process.env["WORKERS"] || "20");
+const usage = "soak [SEED=N] [MINUTES=10] [WORKERS=20]";
+if (!/^\w+$/.test(seed))
+  refuseUsage(`SEED is digits and letters, not ${JSON.stringify(seed)}`, usage);
+const minutes = positiveNumber("MINUTES", process.env["MINUTES"] || "10", usage);
+const workers = positiveNumber("WORKERS", process.env["WORKERS"] || "20", usage);
 const log = resolve(import.meta.dirname, `../../build/soak/${seed}.jsonl`);
 
 console.log(
