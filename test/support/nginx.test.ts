@@ -51,3 +51,15 @@ test("nginx dies with the process that started it, even if that is killed", asyn
   expect(killed.stdout).toMatch(/^http:/);
   expect((await curl("--retry", "0", killed.stdout.trim())).exitCode).toBe(7);
 });
+
+test("nginx is up only when the ports are its own", async () => {
+  const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("another") });
+  try {
+    const server = `server { listen 1; listen 127.0.0.1:${other.port}; }`;
+    await expect(Nginx.start({ root: "/usr/share", server, attempts: 1 })).rejects.toThrow(
+      "Address already in use",
+    );
+  } finally {
+    await other.stop(true);
+  }
+});

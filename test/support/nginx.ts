@@ -12,6 +12,8 @@ export interface NginxOptions {
   readonly root: string;
   /** With it https is served too. */
   readonly certificate?: Pick<Certificate, "keyFile" | "certFile">;
+  /** How often it is tried, each time with other ports; 5 where not given. */
+  readonly attempts?: number;
   /** A `server { … }` of somebody's own in place of ours; it gets our port and `root`. */
   readonly server?: string;
 }
@@ -60,7 +62,7 @@ export class Nginx implements AsyncDisposable {
       try {
         return await startOnce(options, (...parts) => new Nginx(...parts));
       } catch (error) {
-        if (attempt === 5) {
+        if (attempt === (options.attempts ?? 5)) {
           throw error;
         }
       }
@@ -134,9 +136,7 @@ async function startOnce(
     timeoutMs: 3_600_000,
   });
   try {
-    for (const each of tlsPort === undefined ? [port] : [port, tlsPort]) {
-      await untilListening(each, child);
-    }
+    await untilBound(join(folder, "nginx.pid"), child);
   } catch (error) {
     child.killGroup();
     await Promise.allSettled([child.done]);
@@ -186,6 +186,21 @@ http {
   ${own ?? server}
 }
 `;
+}
+
+/**
+ * Resolves when nginx holds all its ports: it writes its pid only then. That somebody answers on a port says
+ * less, since another program may have taken it; nginx then tries for two and a half seconds, and ends.
+ * @throws if it ends before, or after ten seconds
+ */
+async function untilBound(pidFile: string, child: RunningChild): Promise<void> {
+  const endMs = performance.now() + 10_000;
+  while (!existsSync(pidFile) || readFileSync(pidFile, "utf8") === "") {
+    if (child.ended || performance.now() > endMs) {
+      throw new Error(`nginx does not come up: ${child.stderr}`);
+    }
+    await Bun.sleep(5);
+  }
 }
 
 /** Resolves when the program answers on the port. @throws if it ends before, or after ten seconds */

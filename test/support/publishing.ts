@@ -63,7 +63,7 @@ export class Publishing implements AsyncDisposable {
     this.#server = server;
     sandbox.setEnv("BASE_URL", this.baseUrl);
     sandbox.setEnv("SSL_CERT_FILE", sharedCertificates().caFile);
-    sandbox.setEnv("BANGER_HTTP_RETRIES", "0");
+    sandbox.setEnv("BANGER_HTTP_RETRIES", "1");
   }
 
   static async start(kind: BucketKind): Promise<Publishing> {
