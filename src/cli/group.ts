@@ -1,14 +1,37 @@
-import type { Command } from "commander";
+import { Command } from "commander";
 import { BangerError } from "../core/errors.ts";
 import { unknownCommand } from "./failures.ts";
 
+/** A command that only has commands of its own. They are made when it is asked for: that takes time. */
+class Group extends Command {
+  #addCommands: ((group: Command) => void) | undefined;
+
+  constructor(name: string, addCommands: (group: Command) => void) {
+    super(name);
+    this.#addCommands = addCommands;
+  }
+
+  fill(): void {
+    this.#addCommands?.(this);
+    this.#addCommands = undefined;
+    // Only now: a command that is added later would inherit it.
+    this.allowExcessArguments();
+  }
+}
+
 /**
- * Adds a command that only has commands of its own. Once they are added, it wants
- * `allowExcessArguments()`: what is added later would inherit it.
+ * Adds a command that only has commands of its own.
+ *
+ * @param addCommands called once, when the command line, its help or a completion gets there.
  */
-export function addGroup(program: Command, name: string, summary: string): Command {
-  const group = program
-    .command(name)
+export function addGroup(
+  program: Command,
+  name: string,
+  summary: string,
+  addCommands: (group: Command) => void,
+): void {
+  const group = new Group(name, addCommands)
+    .copyInheritedSettings(program)
     .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
     .summary(summary);
   group.action(() => {
@@ -18,5 +41,11 @@ export function addGroup(program: Command, name: string, summary: string): Comma
       hint: `see which there are: ${program.name()} help ${name}`,
     });
   });
-  return group;
+  program.addCommand(group);
+}
+
+/** The same command; if it is a group, with its commands. */
+export function filled(command: Command): Command {
+  if (command instanceof Group) command.fill();
+  return command;
 }

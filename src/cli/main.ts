@@ -77,31 +77,35 @@ function addCommands(program: Command, run: Run, build: Build, version: () => Sh
     (options) => (options.version === true ? version() : undefined),
     examples,
   );
-  const kernel = addGroup(program, "kernel", "pull, list, verify and remove kernels");
-  addKernelList(kernel, run);
-  addKernelPull(kernel, run);
-  addKernelShow(kernel, run);
-  addKernelVerify(kernel, run, build.releaseKeys);
-  addKernelCheck(kernel, run);
-  addKernelBoot(kernel, run);
-  addKernelDiff(kernel, run);
-  addKernelExtract(kernel, run);
-  addKernelImport(kernel, run);
-  addKernelMove(kernel, run);
-  addKernelRemove(kernel, run);
-  const image = addGroup(program, "image", "join root filesystems with kernels");
-  addImage(image, run);
-  addImageBoot(image, run);
-  const catalog = addGroup(program, "catalog", "update the catalog, and tell which is in use");
-  addCatalog(catalog, run);
-  addCatalogSources(catalog, run);
-  const mirror = addGroup(program, "mirror", "carry the catalog and its kernels elsewhere");
-  addMirror(mirror, run);
+  addGroup(program, "kernel", "pull, list, verify and remove kernels", (kernel) => {
+    addKernelList(kernel, run);
+    addKernelPull(kernel, run);
+    addKernelShow(kernel, run);
+    addKernelVerify(kernel, run, build.releaseKeys);
+    addKernelCheck(kernel, run);
+    addKernelBoot(kernel, run);
+    addKernelDiff(kernel, run);
+    addKernelExtract(kernel, run);
+    addKernelImport(kernel, run);
+    addKernelMove(kernel, run);
+    addKernelRemove(kernel, run);
+  });
+  addGroup(program, "image", "join root filesystems with kernels", (image) => {
+    addImage(image, run);
+    addImageBoot(image, run);
+  });
+  addGroup(program, "catalog", "update the catalog, and tell which is in use", (catalog) => {
+    addCatalog(catalog, run);
+    addCatalogSources(catalog, run);
+  });
+  addGroup(program, "mirror", "carry the catalog and its kernels elsewhere", (mirror) => {
+    addMirror(mirror, run);
+  });
   addDoctor(program, run);
   addCompletion(program, run);
   addHelp(program);
   // Only now: a command that is added later would inherit it.
-  for (const parent of [program, kernel, image, catalog, mirror]) parent.allowExcessArguments();
+  program.allowExcessArguments();
 }
 
 function versionOf(build: Build, catalog: Catalog): Shown {

@@ -1,11 +1,10 @@
-import { styleText } from "node:util";
 import { escapeControls } from "../core/escape.ts";
 import type { Environment } from "../io/environment.ts";
 import { BangerError } from "../core/errors.ts";
-import { columnsOf, isTerminal, ReaderGone, writeTo } from "../io/terminal.ts";
+import { columnsOf, isTerminal, ReaderGone, styled, writeTo } from "../io/terminal.ts";
 
 /** Makes text stand out on a terminal; elsewhere the text stays as it is. */
-export type Paint = (style: "bold" | "red" | "yellow" | "green" | "cyan", text: string) => string;
+export type Paint = typeof styled;
 
 export interface OutputOptions {
   /** The program that speaks; errors begin with it. */
@@ -93,9 +92,7 @@ export class Output {
 }
 
 function painter(colorful: boolean): Paint {
-  return colorful
-    ? (style, text) => styleText(style, text, { validateStream: false })
-    : (_style, text) => text;
+  return colorful ? styled : (_style, text) => text;
 }
 
 /** What JSON.stringify leaves as it is, and a terminal does not show as it is. */

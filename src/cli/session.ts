@@ -7,6 +7,7 @@ import type { CatalogStanding, Embedded } from "../ops/catalog-standing.ts";
 import type { Context } from "../ops/context.ts";
 import { errorDocument, type Run, type Shown } from "./app.ts";
 import { asFailure, explain, unknownCommand } from "./failures.ts";
+import { filled } from "./group.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { ProgressLine } from "./progress.ts";
 
@@ -161,6 +162,9 @@ function bareProgram(name: string): Command {
       },
     })
     .exitOverride()
+    .hook("preSubcommand", (_parent, command) => {
+      filled(command);
+    })
     .helpCommand(false);
 }
 
@@ -196,7 +200,7 @@ export function addHelp(program: Command): void {
           (command) => command.name() === word || command.aliases().includes(word),
         );
         if (next === undefined) throw unknownCommand(found, word);
-        found = next;
+        found = filled(next);
       }
       found.outputHelp();
     });

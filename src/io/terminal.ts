@@ -47,11 +47,24 @@ export function isTerminal(
 /** Asks the terminal only where there may be one: that module takes milliseconds to load. */
 function isTty(descriptor: number): boolean {
   try {
-    if (!fs.fstatSync(descriptor).isCharacterDevice()) return false;
+    const stats = fs.fstatSync(descriptor);
+    if (!stats.isCharacterDevice() || majorOf(stats.rdev) === memoryDevices) return false;
   } catch {
     return false;
   }
   return process.getBuiltinModule("node:tty").isatty(descriptor);
+}
+
+/** Major number of /dev/null and its like. @see Documentation/admin-guide/devices.txt of Linux */
+const memoryDevices = 1;
+
+function majorOf(device: number): number {
+  return (device >> 8) & 0xfff;
+}
+
+/** The text with the control sequences that make a terminal show it so. */
+export function styled(style: "bold" | "red" | "yellow" | "green" | "cyan", text: string): string {
+  return process.getBuiltinModule("node:util").styleText(style, text, { validateStream: false });
 }
 
 /** The width of the terminal in columns; undefined when the stream is none. */

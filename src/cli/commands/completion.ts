@@ -4,6 +4,7 @@ import { BangerError } from "../../core/errors.ts";
 import { qualifiedName } from "../../core/kernel-name.ts";
 import type { Context } from "../../ops/context.ts";
 import type { Run } from "../app.ts";
+import { filled } from "../group.ts";
 
 const shells = ["bash", "zsh", "fish"];
 
@@ -44,6 +45,7 @@ export async function complete(
   const { allScopes } = await import("../../ops/catalog-scope.ts");
   const { KernelStore } = await import("../../store/kernel-store.ts");
   const { environment } = context;
+  for (const command of program.commands) filled(command);
   // The library adds commands of its own: not under a name that banger has, and not to be offered.
   teach(program, { completionCommandName: "completion-script" });
   root.commands.delete("completion-script");

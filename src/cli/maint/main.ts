@@ -47,12 +47,14 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addCheckKeys(program, run, repository);
         addOutdated(program, run, repository);
         addSums(program, run, repository);
-        const catalog = addGroup(program, "catalog", "sign the catalog, so that hosts take it");
-        addCatalogSign(catalog, run, repository);
-        const trust = addGroup(program, "trust", "make and renew what hosts verify the catalog by");
-        addTrust(trust, run, repository);
+        addGroup(program, "catalog", "sign the catalog, so that hosts take it", (catalog) => {
+          addCatalogSign(catalog, run, repository);
+        });
+        addGroup(program, "trust", "make and renew what hosts verify the catalog by", (trust) => {
+          addTrust(trust, run, repository);
+        });
         addHelp(program);
-        for (const parent of [program, catalog, trust]) parent.allowExcessArguments();
+        program.allowExcessArguments();
       },
     },
     argv,
