@@ -13,7 +13,8 @@ BIN := node_modules/.bin
 # What npm itself writes at the end of an installation.
 INSTALLED := node_modules/.package-lock.json
 
-MAIN := bin/banger.ts
+# The program, and the threads that it starts.
+MAIN := bin/banger.ts src/io/hash-worker.ts
 SOURCES := $(shell find bin src catalog guest -type f) package.json package-lock.json tsconfig.json
 COMPILE = $(BUN) build --compile --minify --splitting --format=esm --sourcemap=none \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig \

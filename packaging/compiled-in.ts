@@ -70,7 +70,7 @@ function packageFolder(path: string): string | undefined {
  */
 export async function compiledIn(): Promise<CompiledPackage[]> {
   const { metafile } = await build({
-    entrypoints: [join(repository, "bin/banger.ts")],
+    entrypoints: [join(repository, "bin/banger.ts"), join(repository, "src/io/hash-worker.ts")],
     root: repository,
     target: "bun",
     format: "esm",

@@ -6,6 +6,7 @@ import { Sha256Hash } from "./hash.ts";
 
 const { O_NOFOLLOW, O_RDONLY } = fs.constants;
 const chunkBytes = 1 << 20;
+const hashChunkBytes = 256 << 10;
 
 /** Something in a tree, by its path relative to the root of the tree. */
 export type TreeItem =
@@ -81,9 +82,14 @@ export function touch(file: string): boolean {
 /**
  * Reads a regular file once from start to end, never through a link.
  *
+ * @param buffer holds what `onChunk` gets, until the next.
  * @throws {BangerError} `io`.
  */
-export function readChunks(file: string, onChunk: (chunk: Uint8Array) => void): void {
+export function readChunks(
+  file: string,
+  onChunk: (chunk: Uint8Array) => void,
+  buffer: Buffer = Buffer.allocUnsafe(chunkBytes),
+): void {
   let descriptor: number;
   try {
     descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW);
@@ -91,7 +97,6 @@ export function readChunks(file: string, onChunk: (chunk: Uint8Array) => void): 
     throw fileError(`cannot read ${file}`, error);
   }
   try {
-    const buffer = Buffer.allocUnsafe(chunkBytes);
     for (;;) {
       const count = guard(`cannot read ${file}`, () => fs.readSync(descriptor, buffer));
       if (count === 0) return;
@@ -102,11 +107,15 @@ export function readChunks(file: string, onChunk: (chunk: Uint8Array) => void): 
   }
 }
 
+/** What all files are hashed through: memory that is new each time costs as much as the reading. */
+let hashBuffer: Buffer | undefined;
+
 /** The SHA-256 of a regular file; undefined when there is none of that name. @throws `io` */
 export function hashFile(file: string): Sha256 | undefined {
   const hash = new Sha256Hash();
   try {
-    readChunks(file, (chunk) => hash.update(chunk));
+    hashBuffer ??= Buffer.allocUnsafe(hashChunkBytes);
+    readChunks(file, (chunk) => hash.update(chunk), hashBuffer);
   } catch (error) {
     const errno = error instanceof Error ? errnoOf(error.cause) : undefined;
     if (errno === "ENOENT" || errno === "ELOOP" || errno === "EISDIR") return undefined;

@@ -49,7 +49,7 @@ export async function packInstalled(
   const { name, arch, manifest } = kernel;
   using _held = holdKernel(kernel);
   context.report({ kind: "stage", name, stage: "verify" });
-  const { findings } = verify(context, kernel);
+  const { findings } = await verify(context, kernel);
   if (findings.length > 0) {
     const list = findings.map(({ path: file, problem }) => `${file} (${problem})`).join(", ");
     throw new BangerError("verification-failed", `${name} (${arch}) is damaged: ${list}`, {

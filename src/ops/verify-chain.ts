@@ -31,13 +31,13 @@ export interface ChainBase {
  *
  * @throws {BangerError} `busy`, when it is being removed; `io`.
  */
-export function verifyChain(
+export async function verifyChain(
   context: Context,
   { standing, releaseKeys }: ChainBase,
   kernel: InstalledKernel,
-): ChainResult {
+): Promise<ChainResult> {
   using _held = holdKernel(kernel);
-  const result = verify(context, kernel);
+  const result = await verify(context, kernel);
   const { manifest } = kernel;
   const digests = digestsOf(kernel);
   const { catalog } = standing;

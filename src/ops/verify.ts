@@ -12,22 +12,18 @@ export interface VerifyResult {
 /**
  * Reads every byte of an installed kernel and compares it with its manifest.
  *
- * @throws {BangerError} `not-found`, when it is removed meanwhile; `io`.
+ * @throws {BangerError} `not-found`, when it is removed meanwhile; `io`; the signal's reason.
  */
-export function verify(context: Context, kernel: InstalledKernel): VerifyResult {
+export async function verify(context: Context, kernel: InstalledKernel): Promise<VerifyResult> {
   const totalBytes = kernel.manifest.files.reduce((sum, file) => sum + file.size_bytes, 0);
   let checkedBytes = 0;
   using _held = holdKernel(kernel);
-  const findings = checkKernel(kernel, (sizeBytes) => {
-    context.signal.throwIfAborted();
-    checkedBytes += sizeBytes;
-    context.report({
-      kind: "bytes",
-      name: kernel.name,
-      stage: "verify",
-      doneBytes: checkedBytes,
-      totalBytes,
-    });
+  const findings = await checkKernel(kernel, {
+    signal: context.signal,
+    onBytes: (doneBytes) => {
+      checkedBytes = doneBytes;
+      context.report({ kind: "bytes", name: kernel.name, stage: "verify", doneBytes, totalBytes });
+    },
   });
   return { kernel, findings, checkedBytes };
 }

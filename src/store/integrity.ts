@@ -1,6 +1,8 @@
 import path from "node:path";
 import { manifestFileName } from "../core/manifest.ts";
+import type { Sha256 } from "../core/sha256.ts";
 import { linkTarget } from "../io/files.ts";
+import { hashFiles, type HashOptions } from "../io/hash-files.ts";
 import { hashFile, stampOf, touch, walkTree } from "../io/tree-reader.ts";
 import type { InstalledKernel } from "./kernel-store.ts";
 
@@ -14,16 +16,19 @@ export interface Finding {
 /**
  * Reads every byte of an installed kernel and compares it with the manifest.
  *
- * @param onBytes is told the size of each file after it was read.
  * @returns what differs, by path; nothing when the kernel is whole.
- * @throws {BangerError} `io`.
+ * @throws {BangerError} `io`; the signal's reason.
  */
-export function checkKernel(
+export async function checkKernel(
   kernel: InstalledKernel,
-  onBytes: (sizeBytes: number) => void,
-): Finding[] {
-  const findings = lossesOf(kernel, onBytes);
+  options: HashOptions,
+): Promise<Finding[]> {
   const { files, links } = kernel.manifest;
+  const wanted = files.map((file) => ({
+    path: path.join(kernel.treeDirectory, file.path),
+    sizeBytes: file.size_bytes,
+  }));
+  const findings = lossesOf(kernel, await hashFiles(wanted, options));
   const expected = new Set([manifestFileName, ...[...files, ...links].map((item) => item.path)]);
   for (const item of walkTree(kernel.treeDirectory)) {
     if (item.kind !== "folder" && !expected.has(item.path)) {
@@ -33,17 +38,20 @@ export function checkKernel(
   return findings;
 }
 
-/** What of the manifest is missing or changed: all of it, when the tree is removed meanwhile. */
+/**
+ * What of the manifest is missing or changed: all of it, when the tree is removed meanwhile.
+ *
+ * @param digests of its files, in their order.
+ */
 function lossesOf(
   { manifest, treeDirectory }: InstalledKernel,
-  onBytes: (sizeBytes: number) => void,
+  digests: readonly (Sha256 | undefined)[],
 ): Finding[] {
   const findings: Finding[] = [];
-  for (const file of manifest.files) {
-    const digest = hashFile(path.join(treeDirectory, file.path));
+  for (const [index, file] of manifest.files.entries()) {
+    const digest = digests[index];
     if (digest === undefined) findings.push({ path: file.path, problem: "missing" });
     else if (digest !== file.sha256) findings.push({ path: file.path, problem: "changed" });
-    onBytes(file.size_bytes);
   }
   for (const link of manifest.links) {
     const target = linkTarget(path.join(treeDirectory, link.path));
@@ -73,7 +81,9 @@ export function isWhole(kernel: InstalledKernel): boolean {
     if (linkTarget(path.join(kernel.treeDirectory, link.path)) !== link.target) return false;
   }
   if (untouched) return true;
-  if (lossesOf(kernel, () => undefined).length > 0) return false;
+  const { manifest, treeDirectory } = kernel;
+  const digests = manifest.files.map((file) => hashFile(path.join(treeDirectory, file.path)));
+  if (lossesOf(kernel, digests).length > 0) return false;
   // It may have been removed at this moment.
   return touch(manifestFile);
 }

@@ -10,7 +10,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
+import { straceObstacle, testUnless } from "../support/obstacles.ts";
+import { straceInject } from "../support/strace.ts";
 import { type ChildResult, Sandbox, smallKernel } from "../support/sandbox.ts";
 
 let sandbox: Sandbox;
@@ -40,7 +43,42 @@ async function hint(name: string): Promise<string> {
   return textAt(documentOf(await verify(name), 4), "error.hint");
 }
 
+/** The threads of a verify that opened something in the kernel's folder. */
+async function readersOf(name: string): Promise<number> {
+  const { result, calls } = await straceInject({
+    file: sandbox.executable,
+    args: ["kernel", "verify", name],
+    env: sandbox.environment,
+    syscalls: ["openat", "open"],
+    rules: [],
+  });
+  requireExit(result);
+  const opened = calls.filter(({ text }) => /kernels\/[^"]*\/modules\//.test(text));
+  return new Set(opened.map(({ tid }) => tid)).size;
+}
+
 describe("kernel verify", () => {
+  testUnless(
+    straceObstacle(),
+    "reads a large kernel on two cores, and a small one on one",
+    async () => {
+      const from = join(sandbox.work, "large");
+      mkdirSync(join(from, "modules/6.12.1"), { recursive: true });
+      writeFileSync(join(from, "vmlinux"), smallKernel());
+      for (let index = 0; index < 24; index += 1) {
+        writeFileSync(join(from, `modules/6.12.1/${index}.ko`), Buffer.alloc(4 << 20, index));
+      }
+      const words = "kernel import large-6.12 --distro large --arch x86_64 --from".split(" ");
+      requireExit(await sandbox.banger([...words, from]));
+      expect(await readersOf("large-6.12")).toBe(Math.min(2, availableParallelism()));
+      expect(await readersOf("generic-6.12")).toBe(1);
+      writeFileSync(join(sandbox.state, "kernels/large-6.12/modules/6.12.1/7.ko"), "changed");
+      expect(await hint("large-6.12")).toContain("import");
+    },
+    60_000,
+    true,
+  );
+
   test("says that all is well, with exit 0, for all kernels and for one", async () => {
     const before = sandbox.snapshot();
     expect(documentOf(await verify())).toMatchObject({

@@ -58,17 +58,18 @@ async function checkOf(
   output: Output,
   withChain: boolean,
   releaseKeys: unknown,
-): Promise<(context: Context, kernel: InstalledKernel) => Promise<Part> | Part> {
+): Promise<(context: Context, kernel: InstalledKernel) => Promise<Part>> {
   if (!withChain) {
     const { verify } = await import("../../ops/verify.ts");
-    return (context, kernel) => filesPart(verify(context, kernel));
+    return async (context, kernel) => filesPart(await verify(context, kernel));
   }
   const { verifyChain } = await import("../../ops/verify-chain.ts");
   const { readKeyList } = await import("../../core/release-keys.ts");
   const keys = readKeyList(releaseKeys, "the release keys within banger");
   return async (context, kernel) => {
     const standing = await context.standing();
-    return chainPart(output, verifyChain(context, { standing, releaseKeys: keys }, kernel));
+    const chain = await verifyChain(context, { standing, releaseKeys: keys }, kernel);
+    return chainPart(output, chain);
   };
 }
 
