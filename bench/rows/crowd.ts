@@ -7,18 +7,21 @@ import { type Duel, ratio, type Sample } from "../measure.ts";
 const crowd = 50;
 
 export async function crowdRows(bench: Bench): Promise<Figure[]> {
-  const rounds: { ours: Sample; rival: Sample; downloads: number }[] = [];
+  const rounds: { ours: Sample; rival: Sample; starts: Sample; downloads: number }[] = [];
   for (let round = 0; round <= bench.runs; round += 1) {
     const before = bench.nginx.downloads().length;
-    const ours = await pullAtOnce(bench, crowd);
+    const pull = [genericCorpus().entry.name];
+    const ours = await runAtOnce(bench, crowd, "pull", ...pull);
     const downloads = bench.nginx.downloads().length - before;
-    rounds.push({ ours, downloads, rival: await pullAtOnce(bench, 1) });
+    const rival = await runAtOnce(bench, 1, "pull", ...pull);
+    rounds.push({ ours, downloads, rival, starts: await runAtOnce(bench, crowd, "list") });
   }
   const counted = rounds.slice(1);
   const samples: Duel = {
     ours: counted.map((round) => round.ours),
     rival: counted.map((round) => round.rival),
   };
+  const starts = ratio({ ...samples, ours: counted.map((round) => round.starts) }, "wallMs");
   return [
     {
       what: "fifty pulls of one kernel at once: wall",
@@ -26,7 +29,7 @@ export async function crowdRows(bench: Bench): Promise<Figure[]> {
       value: ratio(samples, "wallMs"),
       atMost: 3,
       unit: "×",
-      note: "all fifty ended with 0",
+      note: `all fifty ended with 0; fifty \`kernel list\` at once take ${starts.toFixed(2)} ×`,
       samples,
     },
     {
@@ -40,11 +43,16 @@ export async function crowdRows(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-async function pullAtOnce(bench: Bench, count: number): Promise<Sample> {
+/** So many of one command at once, on an empty store. */
+async function runAtOnce(
+  bench: Bench,
+  count: number,
+  ...words: readonly string[]
+): Promise<Sample> {
   const corpus = genericCorpus();
   const state = bench.folder("tmpfs", "crowd");
   rmSync(state, { recursive: true, force: true });
-  const { args, env } = bench.run(state, corpus, "-q", "kernel", "pull", corpus.entry.name);
+  const { args, env } = bench.run(state, corpus, "-q", "kernel", ...words);
   const startedMs = performance.now();
   const children = Array.from({ length: count }, () =>
     Bun.spawn([...args], { env: { ...env }, stdin: "ignore", stdout: "ignore", stderr: "inherit" }),
@@ -52,7 +60,7 @@ async function pullAtOnce(bench: Bench, count: number): Promise<Sample> {
   const exits = await Promise.all(children.map((child) => child.exited));
   const wallMs = performance.now() - startedMs;
   const failed = exits.filter((code) => code !== 0);
-  if (failed.length > 0) throw new Error(`of ${count} pulls, some ended with ${failed.join()}`);
+  if (failed.length > 0) throw new Error(`of ${count} processes, some ended with ${failed.join()}`);
   const cpuMs = children.reduce(
     (total, child) => total + Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1000,
     0,

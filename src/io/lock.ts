@@ -6,7 +6,9 @@ import { lockExclusive, lockShared, tryLock } from "./libc.ts";
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
 const maxHolderBytes = 200;
-const pollMs = 20;
+/** What is held for long is asked for less often: many may wait, and each look costs the holder time. */
+const minPollMs = 10;
+const maxPollMs = 50;
 
 export interface LockOptions {
   /** Who holds the lock and what for; others are told while they wait. */
@@ -33,21 +35,38 @@ export class FileLock {
    *
    * @throws {BangerError} `busy` when it is taken and `wait` is false; `io`; the signal's reason.
    */
-  static async acquire(file: string, options: LockOptions): Promise<FileLock> {
-    let told = false;
-    for (;;) {
+  static acquire(file: string, options: LockOptions): Promise<FileLock> {
+    return FileLock.acquireUnless<never>(() => undefined, file, options);
+  }
+
+  /**
+   * The same for whoever needs the lock no more once others have done the work: they need not stand in
+   * line for it.
+   *
+   * @param findDone asked as often as the lock turns out to be taken: what the others have done, if they have.
+   * @returns the lock, or what was done.
+   * @throws {BangerError} as {@link acquire}
+   */
+  static async acquireUnless<Done>(
+    findDone: () => Done | undefined,
+    file: string,
+    options: LockOptions,
+  ): Promise<FileLock | Done> {
+    for (let attempt = 0; ; attempt += 1) {
       options.signal.throwIfAborted();
       const lock = FileLock.tryAcquire(file, options.holder);
       if (lock !== undefined) return lock;
+      const done = findDone();
+      if (done !== undefined) return done;
       const holder = readHolder(file);
       if (!options.wait) {
         throw new BangerError("busy", `${holder} holds the lock`, {
           hint: "leave out --no-wait to wait for it",
         });
       }
-      if (!told) options.onWait?.(holder);
-      told = true;
-      await pause(pollMs + Math.random() * pollMs, options.signal);
+      if (attempt === 0) options.onWait?.(holder);
+      const pauseMs = Math.min(minPollMs * 1.3 ** attempt, maxPollMs);
+      await pause(pauseMs * (1 + Math.random()), options.signal);
     }
   }
 

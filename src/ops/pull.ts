@@ -63,7 +63,14 @@ export async function pull(
   refuseToReplace(store.replaceable(entry.name, entry.arch), entry, catalog, options);
 
   prepareDownloads(store);
-  const lock = await FileLock.acquire(store.layout.bundleLock(entry.tarball_sha256), {
+  const findDone = (): InstalledKernel | undefined => {
+    const since = store.current(entry.name, entry.arch);
+    // The tree that was there is not looked at again: that may mean to read all of it.
+    const isNew = since?.tree !== before?.tree;
+    return isNew && !options.force && isCurrent(since, entry) ? since : undefined;
+  };
+  const lockFile = store.layout.bundleLock(entry.tarball_sha256);
+  const lock = await FileLock.acquireUnless(findDone, lockFile, {
     holder: holderLabel(`pulling ${store.labelOf(entry.name)}`),
     wait: options.wait,
     signal: context.signal,
@@ -71,6 +78,7 @@ export async function pull(
       context.report({ kind: "waiting", name: entry.name, holder });
     },
   });
+  if (!(lock instanceof FileLock)) return current(store, entry, lock);
   try {
     const since = store.current(entry.name, entry.arch);
     if (!options.force && isCurrent(since, entry)) return current(store, entry, since);
