@@ -91,11 +91,12 @@ export function against({ ours, rival }: Duel, what: "wallMs" | "cpuMs" = "wallM
   return `${mine?.toFixed(digits)} ms against ${theirs?.toFixed(digits)} ms`;
 }
 
-function medianOf(samples: readonly Sample[], what: keyof Sample): number {
+/** The median of one quantity. */
+export function medianOf(samples: readonly Sample[], what: keyof Sample): number {
   return median(samples.map((sample) => sample[what]));
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
