@@ -2,35 +2,41 @@ import { Command } from "commander";
 import { BangerError } from "../core/errors.ts";
 import { unknownCommand } from "./failures.ts";
 
-/** A command that only has commands of its own. They are made when it is asked for: that takes time. */
-class Group extends Command {
-  #addCommands: ((group: Command) => void) | undefined;
+/**
+ * What the commands are called, also by their aliases, parted by spaces; and what adds them: one, or a few
+ * that belong together.
+ */
+export type Member = readonly [names: string, add: (group: Command) => void];
 
-  constructor(name: string, addCommands: (group: Command) => void) {
+/** A command that only has commands of its own. They are made when one is asked for: that takes time. */
+class Group extends Command {
+  #members: readonly Member[];
+
+  constructor(name: string, members: readonly Member[]) {
     super(name);
-    this.#addCommands = addCommands;
+    this.#members = members;
   }
 
-  fill(): void {
-    this.#addCommands?.(this);
-    this.#addCommands = undefined;
+  /** @param word the command that is asked for, if that is known: then the others are left out. */
+  fill(word?: string): void {
+    const meant = this.#members.filter(
+      ([names]) => word !== undefined && names.split(" ").includes(word),
+    );
+    for (const [, add] of meant.length === 0 ? this.#members : meant) add(this);
+    this.#members = [];
     // Only now: a command that is added later would inherit it.
     this.allowExcessArguments();
   }
 }
 
-/**
- * Adds a command that only has commands of its own.
- *
- * @param addCommands called once, when the command line, its help or a completion gets there.
- */
+/** Adds a command that only has commands of its own. */
 export function addGroup(
   program: Command,
   name: string,
   summary: string,
-  addCommands: (group: Command) => void,
+  members: readonly Member[],
 ): void {
-  const group = new Group(name, addCommands)
+  const group = new Group(name, members)
     .copyInheritedSettings(program)
     .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
     .summary(summary);
@@ -44,8 +50,12 @@ export function addGroup(
   program.addCommand(group);
 }
 
-/** The same command; if it is a group, with its commands. */
-export function filled(command: Command): Command {
-  if (command instanceof Group) command.fill();
+/**
+ * The same command; if it is a group, with its commands.
+ *
+ * @param word the one of them that is asked for, if that is known: then only that is sure to be there.
+ */
+export function filled(command: Command, word?: string): Command {
+  if (command instanceof Group) command.fill(word);
   return command;
 }

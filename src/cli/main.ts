@@ -77,30 +77,40 @@ function addCommands(program: Command, run: Run, build: Build, version: () => Sh
     (options) => (options.version === true ? version() : undefined),
     examples,
   );
-  addGroup(program, "kernel", "pull, list, verify and remove kernels", (kernel) => {
-    addKernelList(kernel, run);
-    addKernelPull(kernel, run);
-    addKernelShow(kernel, run);
-    addKernelVerify(kernel, run, build.releaseKeys);
-    addKernelCheck(kernel, run);
-    addKernelBoot(kernel, run);
-    addKernelDiff(kernel, run);
-    addKernelExtract(kernel, run);
-    addKernelImport(kernel, run);
-    addKernelMove(kernel, run);
-    addKernelRemove(kernel, run);
-  });
-  addGroup(program, "image", "join root filesystems with kernels", (image) => {
-    addImage(image, run);
-    addImageBoot(image, run);
-  });
-  addGroup(program, "catalog", "update the catalog, and tell which is in use", (catalog) => {
-    addCatalog(catalog, run);
-    addCatalogSources(catalog, run);
-  });
-  addGroup(program, "mirror", "carry the catalog and its kernels elsewhere", (mirror) => {
-    addMirror(mirror, run);
-  });
+  const of =
+    (add: (group: Command, run: Run) => void) =>
+    (group: Command): void => {
+      add(group, run);
+    };
+  addGroup(program, "kernel", "pull, list, verify and remove kernels", [
+    ["list ls outdated", of(addKernelList)],
+    ["pull", of(addKernelPull)],
+    ["show inspect path", of(addKernelShow)],
+    [
+      "verify",
+      (group) => {
+        addKernelVerify(group, run, build.releaseKeys);
+      },
+    ],
+    ["check", of(addKernelCheck)],
+    ["boot", of(addKernelBoot)],
+    ["diff", of(addKernelDiff)],
+    ["extract", of(addKernelExtract)],
+    ["import", of(addKernelImport)],
+    ["export rollback", of(addKernelMove)],
+    ["rm remove gc", of(addKernelRemove)],
+  ]);
+  addGroup(program, "image", "join root filesystems with kernels", [
+    ["register list ls show inspect rm remove config", of(addImage)],
+    ["boot", of(addImageBoot)],
+  ]);
+  addGroup(program, "catalog", "update the catalog, and tell which is in use", [
+    ["update status show", of(addCatalog)],
+    ["add list ls rm remove", of(addCatalogSources)],
+  ]);
+  addGroup(program, "mirror", "carry the catalog and its kernels elsewhere", [
+    ["sync", of(addMirror)],
+  ]);
   addDoctor(program, run);
   addCompletion(program, run);
   addHelp(program);

@@ -162,8 +162,8 @@ function bareProgram(name: string): Command {
       },
     })
     .exitOverride()
-    .hook("preSubcommand", (_parent, command) => {
-      filled(command);
+    .hook("preSubcommand", (program, command) => {
+      filled(command, program.args[1]);
     })
     .helpCommand(false);
 }

@@ -17,7 +17,8 @@ afterAll(() => sandbox.dispose());
 const commands = `
 kernel list, kernel outdated, kernel pull, kernel show, kernel path, kernel verify,
 kernel check, kernel boot, kernel diff, kernel extract, kernel import, kernel export, kernel rollback, kernel rm, kernel gc, image register, image list, image show,
-image rm, image config, image boot, mirror sync, doctor, completion, kernel, image, mirror
+image rm, image config, image boot, catalog update, catalog status, catalog show, catalog add, catalog list, catalog rm,
+mirror sync, doctor, completion, kernel, image, catalog, mirror
 `
   .trim()
   .split(/,\s+/);

@@ -47,12 +47,22 @@ export function maintain(argv: readonly string[], repository: Repository): Promi
         addCheckKeys(program, run, repository);
         addOutdated(program, run, repository);
         addSums(program, run, repository);
-        addGroup(program, "catalog", "sign the catalog, so that hosts take it", (catalog) => {
-          addCatalogSign(catalog, run, repository);
-        });
-        addGroup(program, "trust", "make and renew what hosts verify the catalog by", (trust) => {
-          addTrust(trust, run, repository);
-        });
+        addGroup(program, "catalog", "sign the catalog, so that hosts take it", [
+          [
+            "sign",
+            (group) => {
+              addCatalogSign(group, run, repository);
+            },
+          ],
+        ]);
+        addGroup(program, "trust", "make and renew what hosts verify the catalog by", [
+          [
+            "init sign rotate renew check-root key-id status",
+            (group) => {
+              addTrust(group, run, repository);
+            },
+          ],
+        ]);
         addHelp(program);
         program.allowExcessArguments();
       },
