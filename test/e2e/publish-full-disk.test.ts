@@ -19,7 +19,8 @@ afterAll(removeCertificates);
 /** Leaves room for so many bytes, about. Root may use what is reserved too. */
 function fill(folder: string, leftBytes: number): void {
   const { bfree, bsize } = statfsSync(folder);
-  writeFileSync(join(folder, "filler"), new Uint8Array(bfree * bsize - leftBytes));
+  // What is not on the disk yet is only promised room.
+  writeFileSync(join(folder, "filler"), new Uint8Array(bfree * bsize - leftBytes), { flush: true });
 }
 
 /** Leaves no room for one more file, however small. */
