@@ -64,7 +64,9 @@ export class Bucket {
    * @throws {BangerError} `failed`, `no-space`, `network`.
    */
   async put(file: string, key: string, contentType: string): Promise<void> {
-    await this.#copy(file, key, ["--ignore-existing"], [immutable, `Content-Type: ${contentType}`]);
+    // A second try of rclone's would take the torso that the first one left for the object that is there.
+    const flags = ["--ignore-existing", "--retries", "1"];
+    await this.#copy(file, key, flags, [immutable, `Content-Type: ${contentType}`]);
   }
 
   /**
@@ -127,9 +129,11 @@ export class Bucket {
   ): Promise<{ readonly exitCode: number; readonly stdout: string }> {
     const { environment, signal, retries } = this.#options;
     const tries = String(retries + 1);
+    const [command = "", ...others] = args;
     const ended = await runChild({
       program: "rclone",
-      args: [...args, "--retries", tries, "--low-level-retries", tries],
+      // The flag that comes last counts.
+      args: [command, "--retries", tries, "--low-level-retries", tries, ...others],
       environment: forRclone(environment),
       signal,
     });
