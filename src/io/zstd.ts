@@ -10,6 +10,16 @@ const pieceBytes = 1 << 20;
 /** A larger window would make every reader hold that much memory. */
 const maxWindowBytes = 32 * 2 ** 20;
 
+/** The decoder of the platform, which takes milliseconds to load. */
+function zlib(): typeof import("node:zlib") {
+  return process.getBuiltinModule("node:zlib");
+}
+
+/** Loads the decoder once there is nothing else to do: before a download, while the server answers. */
+export function prepareDecompressionSoon(): void {
+  setTimeout(zlib, 0);
+}
+
 /**
  * Decompresses a zstd file whose framing is sound to the last byte.
  *
@@ -26,8 +36,7 @@ export async function* decompress(
   sizeBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
-  const { createZstdDecompress } = process.getBuiltinModule("node:zlib");
-  const decoder = createZstdDecompress({ chunkSize: pieceBytes });
+  const decoder = zlib().createZstdDecompress({ chunkSize: pieceBytes });
   const frames = new ZstdFrames({ windowBytes: maxWindowBytes });
   let position = 0;
   const read = (buffer: Uint8Array): number => {

@@ -16,6 +16,7 @@ import { freeBytes, syncFolder } from "../io/files.ts";
 import { FileLock, holderLabel } from "../io/lock.ts";
 import { PartFile } from "../io/part-file.ts";
 import type { StagedTree } from "../io/staged-tree.ts";
+import { prepareDecompressionSoon } from "../io/zstd.ts";
 import { isWhole } from "../store/integrity.ts";
 import type { DamagedKernel, InstalledKernel, KernelStore } from "../store/kernel-store.ts";
 import { prepareDownloads, withStaged } from "../store/transaction.ts";
@@ -184,6 +185,7 @@ async function install(
   const part = PartFile.open(store.layout.part(entry.tarball_sha256));
   try {
     requireSpace(store, entry, part.sizeBytes);
+    prepareDecompressionSoon();
     await download(context, entry, part);
     return await unpackAndPublish(context, store, catalog, entry, part, options);
   } catch (error) {
