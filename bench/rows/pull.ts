@@ -41,7 +41,7 @@ function pullOn(bench: Bench, place: Place, corpus: Corpus): Figure[] {
 
 /** A first pull into an empty store. */
 function pullCommand(bench: Bench, place: Place, corpus: Corpus): Command {
-  const fresh = freshFolders(bench, place, "store");
+  const fresh = freshFolders(bench, place, "store", corpus);
   return {
     ...bench.run("", corpus, "-q", "kernel", "pull", corpus.entry.name),
     prepare: () => ({ BANGER_STATE_DIR: fresh() }),
@@ -49,7 +49,7 @@ function pullCommand(bench: Bench, place: Place, corpus: Corpus): Command {
 }
 
 function pipelineCommand(bench: Bench, place: Place, corpus: Corpus): Command {
-  const fresh = freshFolders(bench, place, "tree");
+  const fresh = freshFolders(bench, place, "tree", corpus);
   return {
     args: ["bash", "-c", pipeline, "-", `${bench.nginx.url}/${corpus.file}`],
     prepare: () => ({ DESTINATION: fresh() }),
@@ -62,16 +62,27 @@ let made = 0;
  * Gives an empty folder each time. On the disk the ones before stay: ext4 is slow to give out inodes
  * that were freed a moment ago. In memory they go, or there would soon be none left.
  */
-function freshFolders(bench: Bench, place: Place, name: string): () => string {
+function freshFolders(bench: Bench, place: Place, name: string, corpus: Corpus): () => string {
   let last: string | undefined;
   return () => {
     if (place === "tmpfs" && last !== undefined) rmSync(last, { recursive: true });
+    if (place === "tmpfs") warmMemory(bench.folder(place, "warm"), corpus);
     made += 1;
     last = bench.folder(place, `${name}-${made}`);
     mkdirSync(last);
     settle(last);
     return last;
   };
+}
+
+/**
+ * Uses as much memory as a run will, and frees it. The host of a rented machine takes back what is free
+ * for a while, and whoever asks for it again would wait for the host.
+ */
+function warmMemory(file: string, { entry }: Corpus): void {
+  const mebibytes = 128 + Math.ceil((entry.size_bytes + entry.unpacked_bytes) / 2 ** 20);
+  measure({ args: ["dd", "if=/dev/zero", `of=${file}`, "bs=1M", `count=${mebibytes}`] });
+  rmSync(file);
 }
 
 /** What was removed before is no longer the disk's business. */
