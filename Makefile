@@ -235,28 +235,27 @@ $(INSTALLED): package-lock.json
 		echo "hint: build on another machine: make build-all; the executables have the same needs" >&2; \
 		exit 1; }
 
-# Changes only when the commit does, so that --version tells the truth and nothing is built twice.
+# Changes only when the commit does, so that --version tells the truth and nothing is built twice. Written
+# aside under a name of its own: two of make may be at it at once.
 .PHONY: FORCE
 build/commit: FORCE
 	@mkdir -p build
-	@scripts/commit.sh > $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@new=$@.$$$$ && scripts/commit.sh > $$new && if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 WRITE_ROOT_TEXT = $(if $(TRUST_ROOT),scripts/banger-maint trust check-root "$(TRUST_ROOT)" >/dev/null && \
 	$(BUN) --print 'JSON.stringify(await Bun.file(process.argv[1]).text())' -- "$(TRUST_ROOT)",echo undefined)
 # As a string of JavaScript; without a root, catalog updates have nothing to be verified by.
 build/trust-root: $(INSTALLED) FORCE
 	@mkdir -p build
-	@$(WRITE_ROOT_TEXT) > $@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@new=$@.$$$$ && { $(WRITE_ROOT_TEXT); } > $$new && if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 # Each is built aside and then moved into place: whoever runs build/banger meanwhile sees a whole one.
 # Bytecode is for the very build of the JavaScript engine that made it, so only for our own architecture.
 # Since Bun 1.4 there is one x86_64 build, which needs no AVX2: -baseline is the same runtime by another name.
 build/banger: $(SOURCES) build/commit build/trust-root $(INSTALLED)
-	@mkdir -p build/tmp/host
-	$(COMPILE) --bytecode --outfile build/tmp/host/banger
-	@mv build/tmp/host/banger $@
+	@mkdir -p build/tmp
+	aside=$$(mktemp -d build/tmp/host.XXXXXX) && $(COMPILE) --bytecode --outfile $$aside/banger && \
+	mv $$aside/banger $@ && rmdir $$aside
 
 build/banger-linux-x64 build/banger-linux-x64-baseline build/banger-linux-arm64: build/banger-linux-%: $(SOURCES) build/commit build/trust-root $(INSTALLED)
 	@mkdir -p build/tmp/$*

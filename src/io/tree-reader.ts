@@ -1,10 +1,11 @@
 import * as fs from "node:fs";
 import path from "node:path";
+import { BangerError } from "../core/errors.ts";
 import type { Sha256 } from "../core/sha256.ts";
 import { errnoOf, fileError, guard } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
 
-const { O_NOFOLLOW, O_RDONLY } = fs.constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 const chunkBytes = 1 << 20;
 const hashChunkBytes = 256 << 10;
 
@@ -92,11 +93,15 @@ export function readChunks(
 ): void {
   let descriptor: number;
   try {
-    descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW);
+    // A named pipe would keep us waiting for somebody who writes.
+    descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     throw fileError(`cannot read ${file}`, error);
   }
   try {
+    if (!guard(`cannot look at ${file}`, () => fs.fstatSync(descriptor)).isFile()) {
+      throw new NoRegularFile("io", `cannot read ${file}: it is not a regular file`);
+    }
     for (;;) {
       const count = guard(`cannot read ${file}`, () => fs.readSync(descriptor, buffer));
       if (count === 0) return;
@@ -106,6 +111,12 @@ export function readChunks(
     fs.closeSync(descriptor);
   }
 }
+
+/** A folder, a device, a named pipe. */
+class NoRegularFile extends BangerError {}
+
+/** What open says where there is no file of that name, or something that is none. */
+const noFileThere: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"]);
 
 /** What all files are hashed through: memory that is new each time costs as much as the reading. */
 let hashBuffer: Buffer | undefined;
@@ -118,7 +129,9 @@ export function hashFile(file: string): Sha256 | undefined {
     readChunks(file, (chunk) => hash.update(chunk), hashBuffer);
   } catch (error) {
     const errno = error instanceof Error ? errnoOf(error.cause) : undefined;
-    if (errno === "ENOENT" || errno === "ELOOP" || errno === "EISDIR") return undefined;
+    if (error instanceof NoRegularFile || (errno !== undefined && noFileThere.has(errno))) {
+      return undefined;
+    }
     throw error;
   }
   return hash.digest();

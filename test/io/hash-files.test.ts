@@ -17,6 +17,7 @@ beforeAll(() => {
     truncateSync(file, index % 4 === 0 ? 8 << 20 : 100 + index);
   }
   symlinkSync("0", join(folder, "link"));
+  execFileSync("mkfifo", [join(folder, "pipe")]);
 });
 
 afterAll(() => {
@@ -24,7 +25,7 @@ afterAll(() => {
 });
 
 function filesToHash(): { path: string; sizeBytes: number }[] {
-  return [...Array(40).keys(), "gone", "link", "."].map((name, index) => ({
+  return [...Array(40).keys(), "gone", "link", "pipe", "0/below", "."].map((name, index) => ({
     path: join(folder, `${name}`),
     sizeBytes: typeof name === "number" && index % 4 === 0 ? 8 << 20 : 100 + index,
   }));
@@ -49,7 +50,7 @@ test("more than one thread needs gives what sha256sum gives, in the order asked,
   });
   const expected = told();
   expect(digests).toEqual(files.map((file) => expected.get(file.path)));
-  expect(digests.slice(-3)).toEqual([undefined, undefined, undefined]);
+  expect(new Set(digests.slice(-5))).toEqual(new Set([undefined]));
   expect(seen).toEqual([...seen].sort((a, b) => a - b));
   expect(seen.at(-1)).toBe(files.reduce((sum, file) => sum + file.sizeBytes, 0));
 });

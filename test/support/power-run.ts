@@ -79,10 +79,10 @@ export async function cutManyTimes(
       const loss = losses[turn % losses.length] ?? "contents";
       const momentMs = Math.round(durationMs * (0.2 + 0.9 * chance(`${seed} moment ${turn}`)));
       const where = `after ${momentMs} ms, ${loss} lost`;
-      const result = await cutBeneath(subject, momentMs, loss);
+      const { result, wasOver } = await cutBeneath(subject, momentMs, loss);
       tally.atMoments += 1;
       if (result instanceof Error) tally.problems.push(`${where}: ${result.message}`);
-      await count(subject, tally, result, where);
+      await count(subject, tally, wasOver ? result : undefined, where);
     }
   }
   return tally;
@@ -91,36 +91,45 @@ export async function cutManyTimes(
 /**
  * Cuts the power while the command runs, which then ends by itself.
  *
- * @returns how it ended; an error when it did not, or not as a command may.
+ * What it says after the cut is no promise: it could not have said it. Nor is it always true: xfs lets an
+ * fsync of a folder succeed once the file system is shut down (xfs_dir_fsync of Linux 6.18).
+ *
+ * @returns how it ended, an error when it did not or not as a command may; and whether that was before the cut.
  */
 async function cutBeneath(
   subject: PowerSubject,
   momentMs: number,
   loss: Loss,
-): Promise<ChildResult | Error> {
+): Promise<{ readonly result: ChildResult | Error; readonly wasOver: boolean }> {
+  let isOver = false;
   const running = Promise.allSettled([
-    bangerOnMainThread(subject.sandbox, subject.args, [slow]),
+    bangerOnMainThread(subject.sandbox, subject.args, [slow]).finally(() => {
+      isOver = true;
+    }),
   ] as const);
   await new Promise((resolve) => {
     setTimeout(resolve, momentMs);
   });
+  const wasOver = isOver;
   shutDown(subject.folder, loss);
   const [ended] = await running;
   await powerUp(subject.folder);
-  if (ended.status === "rejected") return new Error(String(ended.reason));
+  if (ended.status === "rejected") return { result: new Error(String(ended.reason)), wasOver };
   const { result } = ended.value;
-  if (result.exitCode === 0 || result.exitCode === 1) return result;
-  return new Error(`it ended with ${result.exitCode ?? result.signal}: ${result.stderr}`);
+  if (result.exitCode === 0 || result.exitCode === 1) return { result, wasOver };
+  const words = `it ended with ${result.exitCode ?? result.signal}: ${result.stderr}`;
+  return { result: new Error(words), wasOver };
 }
 
+/** @param result how the command ended before the cut; undefined when it had not. */
 async function count(
   subject: PowerSubject,
   tally: PowerTally,
-  result: ChildResult | Error,
+  result: ChildResult | Error | undefined,
   where: string,
 ): Promise<void> {
   const outcome = await subject.outcome();
-  const isReported = !(result instanceof Error) && result.exitCode === 0;
+  const isReported = result !== undefined && "exitCode" in result && result.exitCode === 0;
   if (isReported) tally.reported += 1;
   if (outcome === "new") {
     tally.new += 1;
