@@ -70,7 +70,13 @@ describe("kernel verify", () => {
       }
       const words = "kernel import large-6.12 --distro large --arch x86_64 --from".split(" ");
       requireExit(await sandbox.banger([...words, from]));
-      expect(await readersOf("large-6.12")).toBe(Math.min(2, availableParallelism()));
+      const cores = Math.min(2, availableParallelism());
+      // On a busy machine the first thread may be through before the second begins.
+      let readers = 0;
+      for (let time = 0; time < 5 && readers < cores; time += 1) {
+        readers = await readersOf("large-6.12");
+      }
+      expect(readers).toBe(cores);
       expect(await readersOf("generic-6.12")).toBe(1);
       writeFileSync(join(sandbox.state, "kernels/large-6.12/modules/6.12.1/7.ko"), "changed");
       expect(await hint("large-6.12")).toContain("import");
