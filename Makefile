@@ -235,19 +235,22 @@ $(INSTALLED): package-lock.json
 		echo "hint: build on another machine: make build-all; the executables have the same needs" >&2; \
 		exit 1; }
 
-# Changes only when the commit does, so that --version tells the truth and nothing is built twice. Written
-# aside under a name of its own: two of make may be at it at once.
+# Puts what a command prints into the target, if it differs. Written aside under a name of its own: two of
+# make may be at it at once.
+REPLACE_IF_CHANGED = new=$@.$$$$ && { $(1); } > $$new && if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
+
+# Changes only when the commit does, so that --version tells the truth and nothing is built twice.
 .PHONY: FORCE
 build/commit: FORCE
 	@mkdir -p build
-	@new=$@.$$$$ && scripts/commit.sh > $$new && if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
+	@$(call REPLACE_IF_CHANGED,scripts/commit.sh)
 
 WRITE_ROOT_TEXT = $(if $(TRUST_ROOT),scripts/banger-maint trust check-root "$(TRUST_ROOT)" >/dev/null && \
 	$(BUN) --print 'JSON.stringify(await Bun.file(process.argv[1]).text())' -- "$(TRUST_ROOT)",echo undefined)
 # As a string of JavaScript; without a root, catalog updates have nothing to be verified by.
 build/trust-root: $(INSTALLED) FORCE
 	@mkdir -p build
-	@new=$@.$$$$ && { $(WRITE_ROOT_TEXT); } > $$new && if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
+	@$(call REPLACE_IF_CHANGED,$(WRITE_ROOT_TEXT))
 
 # Each is built aside and then moved into place: whoever runs build/banger meanwhile sees a whole one.
 # Bytecode is for the very build of the JavaScript engine that made it, so only for our own architecture.

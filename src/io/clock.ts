@@ -33,6 +33,13 @@ export function pause(durationMs: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Lets signals, and whatever else waits, be heard in the middle of long work. */
+export function letSignalsIn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Days from an RFC 3339 time until now; negative when it lies ahead. */
 export function daysSince(time: string): number {
   return (Date.now() - Date.parse(time)) / 86_400_000;

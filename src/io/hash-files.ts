@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import type { Sha256 } from "../core/sha256.ts";
+import { letSignalsIn } from "./clock.ts";
 import { type FileToHash, HashTurns } from "./hash-turns.ts";
 
 /** From here on, a second thread is worth the 30 ms that it takes to start. */
@@ -24,9 +25,8 @@ export async function hashFiles(
   files: readonly FileToHash[],
   options: HashOptions,
 ): Promise<(Sha256 | undefined)[]> {
-  const order = [...files.keys()].sort((a, b) => sizeAt(files, b) - sizeAt(files, a));
   // The largest go first, so that no thread is left alone with one at the end.
-  const turns = HashTurns.of(order.flatMap((index) => files[index] ?? []));
+  const turns = HashTurns.of(files.toSorted((a, b) => b.sizeBytes - a.sizeBytes));
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   await using helper = new Helper(turns, totalBytes);
   let unseenBytes = 0;
@@ -35,27 +35,15 @@ export async function hashFiles(
     unseenBytes += size;
     if (unseenBytes < bytesBetweenPauses) continue;
     unseenBytes = 0;
-    await pauseForEvents();
+    await letSignalsIn();
     options.signal.throwIfAborted();
   }
   await helper.finished();
   options.signal.throwIfAborted();
   turns.finish();
   options.onBytes(turns.doneBytes);
-  const results = turns.results();
-  const digests: (Sha256 | undefined)[] = Array.from({ length: files.length });
-  for (const [place, index] of order.entries()) digests[index] = results[place];
-  return digests;
-}
-
-function sizeAt(files: readonly FileToHash[], index: number): number {
-  return files[index]?.sizeBytes ?? 0;
-}
-
-function pauseForEvents(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+  const digests = turns.results();
+  return files.map((file) => digests.get(file.path));
 }
 
 /** Another thread that takes turns, if there is something in it. Nothing depends on it. */

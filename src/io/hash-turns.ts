@@ -78,14 +78,16 @@ export class HashTurns {
     }
   }
 
-  /** The digest of each file, once all are through; undefined where there is none of that name. */
-  results(): (Sha256 | undefined)[] {
-    return this.shared.files.map((_file, index) => {
-      if (Atomics.load(this.#states, firstState + index) === missing) return undefined;
-      const digest = this.#digestAt(index).toHex();
-      if (!isSha256(digest)) throw new Error("a SHA-256 is 64 digits");
-      return digest;
-    });
+  /** The digest of each file by its path, once all are through; undefined where there is none of that name. */
+  results(): ReadonlyMap<string, Sha256 | undefined> {
+    return new Map(this.shared.files.map(({ path }, index) => [path, this.#result(index)]));
+  }
+
+  #result(index: number): Sha256 | undefined {
+    if (Atomics.load(this.#states, firstState + index) === missing) return undefined;
+    const digest = this.#digestAt(index).toHex();
+    if (!isSha256(digest)) throw new Error("a SHA-256 is 64 digits");
+    return digest;
   }
 
   #hash(index: number, file: FileToHash): void {

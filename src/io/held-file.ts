@@ -6,6 +6,8 @@ import { Sha256Hash } from "./hash.ts";
 import { fill, readWhole } from "./read-range.ts";
 import { writeAll } from "./staged-tree.ts";
 
+/** What open says where there is no file of that name: nothing, a file for a folder, a link, a socket. */
+const noFileThere: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"]);
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 const chunkBytes = 1 << 20;
 
@@ -25,7 +27,7 @@ export class HeldFile implements Disposable {
       descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
       const errno = errnoOf(error);
-      if (errno === "ENOENT" || errno === "ELOOP") return undefined;
+      if (errno !== undefined && noFileThere.has(errno)) return undefined;
       throw fileError(`cannot read ${file}`, error);
     }
     if (fs.fstatSync(descriptor).isFile()) return new HeldFile(descriptor);

@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import { BangerError } from "../core/errors.ts";
+import { letSignalsIn } from "./clock.ts";
 import { fileError } from "./files.ts";
 import type { PartFile } from "./part-file.ts";
 
@@ -47,8 +48,7 @@ export async function copyInto(
       }
       part.append(buffer.subarray(0, count));
       options.onBytes(part.sizeBytes);
-      // Lets a signal in between two chunks.
-      await new Promise((resolve) => setImmediate(resolve));
+      await letSignalsIn();
       options.signal.throwIfAborted();
     }
   } finally {

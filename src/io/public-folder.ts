@@ -17,6 +17,7 @@ import {
   replaceFile,
   syncFolder,
 } from "./files.ts";
+import { letSignalsIn } from "./clock.ts";
 import { Sha256Hash, sha256Of } from "./hash.ts";
 import { HeldFile } from "./held-file.ts";
 import { FileLock, type LockOptions } from "./lock.ts";
@@ -126,8 +127,7 @@ export class PublicFolder {
       hash.update(chunk);
       doneBytes += chunk.length;
       options.onBytes(doneBytes);
-      // Lets a signal in between two chunks.
-      await new Promise((resolve) => setImmediate(resolve));
+      await letSignalsIn();
       options.signal.throwIfAborted();
     }
     if (hash.digest() !== sha256) return false;

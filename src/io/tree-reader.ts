@@ -4,6 +4,7 @@ import { BangerError } from "../core/errors.ts";
 import type { Sha256 } from "../core/sha256.ts";
 import { errnoOf, fileError, guard } from "./files.ts";
 import { Sha256Hash } from "./hash.ts";
+import { HeldFile } from "./held-file.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 const chunkBytes = 1 << 20;
@@ -83,14 +84,9 @@ export function touch(file: string): boolean {
 /**
  * Reads a regular file once from start to end, never through a link.
  *
- * @param buffer holds what `onChunk` gets, until the next.
  * @throws {BangerError} `io`.
  */
-export function readChunks(
-  file: string,
-  onChunk: (chunk: Uint8Array) => void,
-  buffer: Buffer = Buffer.allocUnsafe(chunkBytes),
-): void {
+export function readChunks(file: string, onChunk: (chunk: Uint8Array) => void): void {
   let descriptor: number;
   try {
     // A named pipe would keep us waiting for somebody who writes.
@@ -100,40 +96,38 @@ export function readChunks(
   }
   try {
     if (!guard(`cannot look at ${file}`, () => fs.fstatSync(descriptor)).isFile()) {
-      throw new NoRegularFile("io", `cannot read ${file}: it is not a regular file`);
+      throw new BangerError("io", `cannot read ${file}: it is not a regular file`);
     }
-    for (;;) {
-      const count = guard(`cannot read ${file}`, () => fs.readSync(descriptor, buffer));
-      if (count === 0) return;
-      onChunk(buffer.subarray(0, count));
-    }
+    readAll(descriptor, file, Buffer.allocUnsafe(chunkBytes), onChunk);
   } finally {
     fs.closeSync(descriptor);
   }
 }
 
-/** A folder, a device, a named pipe. */
-class NoRegularFile extends BangerError {}
-
-/** What open says where there is no file of that name, or something that is none. */
-const noFileThere: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"]);
+/** @param buffer holds what `onChunk` gets, until the next. */
+function readAll(
+  descriptor: number,
+  file: string,
+  buffer: Buffer,
+  onChunk: (chunk: Uint8Array) => void,
+): void {
+  for (;;) {
+    const count = guard(`cannot read ${file}`, () => fs.readSync(descriptor, buffer));
+    if (count === 0) return;
+    onChunk(buffer.subarray(0, count));
+  }
+}
 
 /** What all files are hashed through: memory that is new each time costs as much as the reading. */
 let hashBuffer: Buffer | undefined;
 
 /** The SHA-256 of a regular file; undefined when there is none of that name. @throws `io` */
 export function hashFile(file: string): Sha256 | undefined {
+  using held = HeldFile.open(file);
+  if (held === undefined) return undefined;
+  hashBuffer ??= Buffer.allocUnsafe(hashChunkBytes);
   const hash = new Sha256Hash();
-  try {
-    hashBuffer ??= Buffer.allocUnsafe(hashChunkBytes);
-    readChunks(file, (chunk) => hash.update(chunk), hashBuffer);
-  } catch (error) {
-    const errno = error instanceof Error ? errnoOf(error.cause) : undefined;
-    if (error instanceof NoRegularFile || (errno !== undefined && noFileThere.has(errno))) {
-      return undefined;
-    }
-    throw error;
-  }
+  readAll(held.descriptor, file, hashBuffer, (chunk) => hash.update(chunk));
   return hash.digest();
 }
 

@@ -79,8 +79,11 @@ test("what a helper took and did not finish is done by who waits for it", () => 
   while (turns.takeTurn() !== undefined);
   turns.finish();
   const expected = told();
-  const digests: (string | undefined)[] = turns.results();
-  expect(digests).toEqual(filesToHash().map((file) => expected.get(file.path)));
+  const digests: ReadonlyMap<string, string | undefined> = turns.results();
+  const files = filesToHash();
+  expect(files.map((file) => digests.get(file.path))).toEqual(
+    files.map((file) => expected.get(file.path)),
+  );
 });
 
 test("a helper that comes when nobody waits for it any more is told so", () => {

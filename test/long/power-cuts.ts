@@ -72,7 +72,7 @@ async function worker(): Promise<void> {
 
 async function cutAll({ name, start }: PowerFamily, fileSystem: FileSystem): Promise<Row> {
   await using subject = await start(fileSystem, trust);
-  const tally = await cutManyTimes(subject, cuts, `${seed} ${name} ${fileSystem}`);
+  const tally = await cutManyTimes(subject, fileSystem, cuts, `${seed} ${name} ${fileSystem}`);
   const red = (await cutWithoutSync(subject)).filter(({ outcome }) => outcome !== "new");
   if (red.length === 0) tally.problems.push("no cut was seen without fsync");
   for (const problem of tally.problems) {

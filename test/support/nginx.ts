@@ -191,38 +191,39 @@ http {
 /**
  * Resolves when nginx holds all its ports: it writes its pid only then. That somebody answers on a port says
  * less, since another program may have taken it; nginx then tries for two and a half seconds, and ends.
- * @throws if it ends before, or after ten seconds
+ *
+ * @throws as {@link untilListening}
  */
-async function untilBound(pidFile: string, child: RunningChild): Promise<void> {
-  const endMs = performance.now() + 10_000;
-  while (!existsSync(pidFile) || readFileSync(pidFile, "utf8") === "") {
-    if (child.ended || performance.now() > endMs) {
-      throw new Error(`nginx does not come up: ${child.stderr}`);
-    }
-    await Bun.sleep(5);
-  }
+function untilBound(pidFile: string, child: RunningChild): Promise<void> {
+  return untilTrue(() => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "", child);
 }
 
 /** Resolves when the program answers on the port. @throws if it ends before, or after ten seconds */
-export async function untilListening(port: number, child: RunningChild): Promise<void> {
-  const endMs = performance.now() + 10_000;
-  for (;;) {
+export function untilListening(port: number, child: RunningChild): Promise<void> {
+  return untilTrue(async () => {
     const socket = connect(port, "127.0.0.1");
     const accepted = await new Promise<boolean>((resolve) => {
       socket.once("connect", () => resolve(true));
       socket.once("error", () => resolve(false));
     });
     socket.destroy();
-    // Another program may hold the port; nginx then ends by itself.
+    return accepted;
+  }, child);
+}
+
+async function untilTrue(
+  isUp: () => Promise<boolean> | boolean,
+  child: RunningChild,
+): Promise<void> {
+  const endMs = performance.now() + 10_000;
+  for (;;) {
+    const up = await isUp();
+    // Another program may hold the port; this one then ends by itself.
     if (child.ended || performance.now() > endMs) {
-      throw new Error(`nobody listens on port ${port}: ${child.stderr}`);
+      throw new Error(`it does not come up: ${child.stderr}`);
     }
-    if (accepted) {
-      return;
-    }
-    await new Promise((resolve) => {
-      setTimeout(resolve, 10);
-    });
+    if (up) return;
+    await Bun.sleep(10);
   }
 }
 
