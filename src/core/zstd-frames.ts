@@ -72,6 +72,11 @@ export class ZstdFrames {
     this.#closed = false;
   }
 
+  /** The largest window so far. */
+  get windowBytes(): number {
+    return this.#maxWindowBytes;
+  }
+
   /**
    * Says that there are no more bytes.
    *

@@ -1,5 +1,5 @@
 import type { Transform } from "node:stream";
-import { freePiece } from "./free-piece.ts";
+import { freePiece } from "./memory.ts";
 
 /** So many pieces are on their way into the decoder: one that it works on, one that waits. */
 const piecesAhead = 2;

@@ -1,7 +1,7 @@
 import { BangerError } from "../core/errors.ts";
 import { contentLength, rangeStart, retryAfterMs, strongValidator } from "../core/http-fields.ts";
 import { redactUrl } from "../core/redact.ts";
-import { freePiece } from "./free-piece.ts";
+import { freePiece } from "./memory.ts";
 import { networkError, subjectOf } from "./network-error.ts";
 import type { PartOrigin } from "./part-file.ts";
 import { PassingFailure } from "./passing-failure.ts";

@@ -19,6 +19,7 @@ interface Libc {
     bytes: number,
     flags: number,
   ) => number;
+  readonly madvise: (start: NodeJS.TypedArray, bytes: number, advice: number) => number;
   readonly renameat2: Renameat2;
   /** The errno of the call before. */
   readonly errno: () => number;
@@ -44,6 +45,7 @@ function libc(): Libc {
       syncfs: { args: ["i32"], returns: "i32" },
       close: { args: ["i32"], returns: "i32" },
       sync_file_range: { args: ["i32", "i64", "i64", "u32"], returns: "i32" },
+      madvise: { args: ["ptr", "u64", "i32"], returns: "i32" },
       renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
       __errno_location: { args: [], returns: "ptr" },
     });
@@ -90,6 +92,18 @@ const syncFileRangeWrite = 2;
  */
 export function startWriting(descriptor: number): void {
   libc().sync_file_range(descriptor, 0, 0, syncFileRangeWrite);
+}
+
+const adviseHugePages = 14;
+
+/**
+ * Asks the kernel to back memory with huge pages, now and after it was freed and is used again. It may
+ * have none, or be told not to: that is no error.
+ *
+ * @see madvise(2), MADV_HUGEPAGE
+ */
+export function preferHugePages(memory: Uint8Array): void {
+  libc().madvise(memory, memory.length, adviseHugePages);
 }
 
 const errnoNames: ReadonlyMap<number, string> = new Map([

@@ -4,11 +4,16 @@ import { BangerError } from "../core/errors.ts";
 import { ZstdFrames } from "../core/zstd-frames.ts";
 import { decoded } from "./decoded.ts";
 import { guard } from "./files.ts";
+import { expectMemory } from "./memory.ts";
 
 /** What goes into the decoder at once, and what comes out: smaller pieces cost more than the decoding. */
 const pieceBytes = 1 << 20;
 /** A larger window would make every reader hold that much memory. */
 const maxWindowBytes = 32 * 2 ** 20;
+/** How much is allocated in pieces at a time, by the decoder and for it. */
+const piecesBytes = 8 * pieceBytes;
+/** @see https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1 */
+const maxFrameHeaderBytes = 18;
 
 /** The decoder of the platform, which takes milliseconds to load. */
 function zlib(): typeof import("node:zlib") {
@@ -36,14 +41,14 @@ export async function* decompress(
   sizeBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
+  // A smaller file is decoded before it would pay.
+  if (sizeBytes > pieceBytes) expectMemory(firstWindowBytes(descriptor) + piecesBytes);
   const decoder = zlib().createZstdDecompress({ chunkSize: pieceBytes });
   const frames = new ZstdFrames({ windowBytes: maxWindowBytes });
   let position = 0;
   const read = (buffer: Uint8Array): number => {
     const wanted = Math.min(buffer.length, sizeBytes - position);
-    const count = guard("cannot read the downloaded tarball", () =>
-      fs.readSync(descriptor, buffer, 0, wanted, position),
-    );
+    const count = readAt(descriptor, buffer, wanted, position);
     position += count;
     if (count > 0) frames.push(buffer.subarray(0, count));
     return count;
@@ -57,4 +62,24 @@ export async function* decompress(
     });
   }
   frames.end();
+}
+
+/** What the first frame wants. @throws {BangerError} as {@link decompress} */
+function firstWindowBytes(descriptor: number): number {
+  const header = new Uint8Array(maxFrameHeaderBytes);
+  const count = readAt(descriptor, header, header.length, 0);
+  const frames = new ZstdFrames({ windowBytes: maxWindowBytes });
+  frames.push(header.subarray(0, count));
+  return frames.windowBytes;
+}
+
+function readAt(
+  descriptor: number,
+  buffer: Uint8Array,
+  wantedBytes: number,
+  position: number,
+): number {
+  return guard("cannot read the downloaded tarball", () =>
+    fs.readSync(descriptor, buffer, 0, wantedBytes, position),
+  );
 }

@@ -11,6 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { straceObstacle, testUnless } from "../support/obstacles.ts";
+import { straceInject } from "../support/strace.ts";
 import { documentOf, requireExit, textAt, valueAt } from "../support/answers.ts";
 import { HttpServer, serve } from "../support/http-server.ts";
 import {
@@ -49,6 +51,19 @@ async function outcome(...args: readonly string[]): Promise<unknown> {
 async function versionNow(name = "generic-6.12"): Promise<unknown> {
   const shown = await sandbox.banger(["kernel", "show", name, "--json"]);
   return valueAt(documentOf(shown), "installed.kernel_version");
+}
+
+/** How often a pull asks for huge pages. */
+async function askedForHugePages(): Promise<number> {
+  const { result, calls } = await straceInject({
+    file: sandbox.executable,
+    args: ["kernel", "pull", "generic-6.12"],
+    env: sandbox.environment,
+    syscalls: ["madvise"],
+    rules: [],
+  });
+  requireExit(result);
+  return calls.filter(({ text }) => text.includes("MADV_HUGEPAGE")).length;
 }
 
 /** No mirror has anything. */
@@ -200,6 +215,19 @@ describe("kernel pull", () => {
     const trees = Object.keys(sandbox.snapshot()).filter((path) => /\.store\/[^/]+$/.test(path));
     expect(trees).toHaveLength(1);
   });
+
+  testUnless(
+    straceObstacle(),
+    "asks for huge pages where there is much to decode",
+    async () => {
+      offer();
+      const little = await askedForHugePages();
+      const vmlinux = smallKernel({ version: "6.12.2", sizeBytes: 2 << 20 });
+      offer({ version: "6.12.2", files: { vmlinux } }, 2);
+      expect(await askedForHugePages()).toBe(little + 1);
+    },
+    60_000,
+  );
 });
 
 describe("kernel pull repairs an installation", () => {
