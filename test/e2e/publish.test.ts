@@ -64,24 +64,6 @@ for (const kind of kinds) {
       requireExit(await site.sandbox.banger(["kernel", "verify", "generic-6.12:x86_64"]));
     });
 
-    test("run again it changes nothing, not even the sidecar", async () => {
-      const first = documentOf(await publish("--json"));
-      const text = site.catalogText();
-      const again = documentOf(await publish("--json"));
-      expect(again).toMatchObject({ change: "none", serial: 1 });
-      expect(keysOf(again)).toEqual(keysOf(first));
-      expect(valueAt(again, "objects.0.result")).toBe("present");
-      expect(site.catalogText()).toBe(text);
-    });
-
-    test("run again without the files beside it, it takes the sidecar that is published", async () => {
-      const first = documentOf(await publish("--json"));
-      const text = site.catalogText();
-      rmSync(site.bundles, { recursive: true });
-      expect(keysOf(documentOf(await publish("--json")))).toEqual(keysOf(first));
-      expect(site.catalogText()).toBe(text);
-    });
-
     test("killed in the middle of an upload it leaves the catalog, and run again it finishes", async () => {
       await site.importKernel({ sizeBytes: 1_000_000, seed: "large" });
       const words = ["publish", "generic-6.12:x86_64", "--description", "large", "--json"];
@@ -94,56 +76,6 @@ for (const kind of kinds) {
       expect(document).toMatchObject({ change: "added", serial: 1 });
       requireExit(await site.maint(["check"]));
     }, 120_000);
-
-    test("what a broken upload left under the key is replaced by the whole file", async () => {
-      const [tarball] = keysOf(documentOf(await publish("--json")));
-      const whole = site.object(tarball);
-      rmSync(site.catalog);
-      site.overwrite(tarball, whole.subarray(0, 1000));
-      expect(documentOf(await publish("--json"))).toMatchObject({ change: "added" });
-      expect(site.object(tarball)).toEqual(whole);
-    });
-
-    test("a key that holds other bytes is refused and left, and so is the catalog", async () => {
-      const [tarball] = keysOf(documentOf(await publish("--json")));
-      const whole = site.object(tarball);
-      rmSync(site.catalog);
-      const turned = Buffer.from(whole).reverse();
-      for (const foreign of [turned, Buffer.from("foreign"), Buffer.concat([whole, whole])]) {
-        site.overwrite(tarball, foreign);
-        const result = await publish("--json");
-        expect(refusal(result)).toContain("1 refused: r2:");
-        expect(result.stderr).toContain("holds other bytes");
-        expect(site.object(tarball)).toEqual(foreign);
-        expect(existsSync(site.catalog)).toBe(false);
-      }
-    });
-
-    test("--dry-run tells what would be done and changes nothing", async () => {
-      const document = documentOf(await publish("--dry-run", "--json"));
-      expect(document).toMatchObject({ dry_run: true, change: "added", serial: 1 });
-      expect(valueAt(document, "objects.0.result")).toBe("would-upload");
-      expect(site.keys()).toEqual([]);
-      expect(readdirSync(site.bundles)).toEqual([]);
-      expect(existsSync(site.catalog)).toBe(false);
-      requireExit(await publish());
-      const after = documentOf(await publish("--dry-run", "--json"));
-      expect(after).toMatchObject({ change: "none" });
-      expect(valueAt(after, "objects.0.result")).toBe("would-compare");
-    });
-
-    test("two at once, of two kernels, both get into the catalog", async () => {
-      await site.importKernel({ version: "6.1.9" });
-      const results = await Promise.all([
-        publish(),
-        site.publish("generic-6.1"),
-        site.publish("generic-6.1"),
-      ]);
-      for (const result of results) requireExit(result);
-      const names = parsedEntries().map((entry) => textAt(entry, "name"));
-      expect(names).toEqual(["generic-6.1", "generic-6.12"]);
-      requireExit(await site.maint(["check"]));
-    });
   });
 }
 
@@ -151,6 +83,74 @@ describe("publish", () => {
   beforeEach(async () => {
     site = await Publishing.start("s3");
     await site.importKernel();
+  });
+
+  test("run again it changes nothing, not even the sidecar", async () => {
+    const first = documentOf(await publish("--json"));
+    const text = site.catalogText();
+    const again = documentOf(await publish("--json"));
+    expect(again).toMatchObject({ change: "none", serial: 1 });
+    expect(keysOf(again)).toEqual(keysOf(first));
+    expect(valueAt(again, "objects.0.result")).toBe("present");
+    expect(site.catalogText()).toBe(text);
+  });
+
+  test("run again without the files beside it, it takes the sidecar that is published", async () => {
+    const first = documentOf(await publish("--json"));
+    const text = site.catalogText();
+    rmSync(site.bundles, { recursive: true });
+    expect(keysOf(documentOf(await publish("--json")))).toEqual(keysOf(first));
+    expect(site.catalogText()).toBe(text);
+  });
+
+  test("what a broken upload left under the key is replaced by the whole file", async () => {
+    const [tarball] = keysOf(documentOf(await publish("--json")));
+    const whole = site.object(tarball);
+    rmSync(site.catalog);
+    site.overwrite(tarball, whole.subarray(0, 1000));
+    expect(documentOf(await publish("--json"))).toMatchObject({ change: "added" });
+    expect(site.object(tarball)).toEqual(whole);
+  });
+
+  test("a key that holds other bytes is refused and left, and so is the catalog", async () => {
+    const [tarball] = keysOf(documentOf(await publish("--json")));
+    const whole = site.object(tarball);
+    rmSync(site.catalog);
+    const turned = Buffer.from(whole).reverse();
+    for (const foreign of [turned, Buffer.from("foreign"), Buffer.concat([whole, whole])]) {
+      site.overwrite(tarball, foreign);
+      const result = await publish("--json");
+      expect(refusal(result)).toContain("1 refused: r2:");
+      expect(result.stderr).toContain("holds other bytes");
+      expect(site.object(tarball)).toEqual(foreign);
+      expect(existsSync(site.catalog)).toBe(false);
+    }
+  });
+
+  test("--dry-run tells what would be done and changes nothing", async () => {
+    const document = documentOf(await publish("--dry-run", "--json"));
+    expect(document).toMatchObject({ dry_run: true, change: "added", serial: 1 });
+    expect(valueAt(document, "objects.0.result")).toBe("would-upload");
+    expect(site.keys()).toEqual([]);
+    expect(readdirSync(site.bundles)).toEqual([]);
+    expect(existsSync(site.catalog)).toBe(false);
+    requireExit(await publish());
+    const after = documentOf(await publish("--dry-run", "--json"));
+    expect(after).toMatchObject({ change: "none" });
+    expect(valueAt(after, "objects.0.result")).toBe("would-compare");
+  });
+
+  test("two at once, of two kernels, both get into the catalog", async () => {
+    await site.importKernel({ version: "6.1.9" });
+    const results = await Promise.all([
+      publish(),
+      site.publish("generic-6.1"),
+      site.publish("generic-6.1"),
+    ]);
+    for (const result of results) requireExit(result);
+    const names = parsedEntries().map((entry) => textAt(entry, "name"));
+    expect(names).toEqual(["generic-6.1", "generic-6.12"]);
+    requireExit(await site.maint(["check"]));
   });
 
   test("uploads with headers that let caches keep the files for ever", async () => {

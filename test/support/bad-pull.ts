@@ -1,5 +1,5 @@
 /** What a bundle that must be refused meets: a kernel of the same name that is installed and good. */
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorCode } from "../../src/core/errors.ts";
@@ -66,6 +66,13 @@ export class PullMachine extends Sandbox {
   }
 
   static async start(): Promise<PullMachine> {
+    const machine = new PullMachine();
+    first ??= PullMachine.#install();
+    machine.becomeLike(await first);
+    return machine;
+  }
+
+  static async #install(): Promise<PullMachine> {
     const machine = new PullMachine();
     const tar = concat(
       tarFile("vmlinux", smallKernel({ version: "6.12.0", sizeBytes: 8192 })),
@@ -162,6 +169,10 @@ export class PullMachine extends Sandbox {
     return snapshotOf(this.folder, { leaveOut: /^state(?:\/|$)/ });
   }
 }
+
+/** Where the older kernel was installed; all others are copies. */
+let first: Promise<PullMachine> | undefined;
+afterAll(async () => (await first)?.dispose());
 
 /** One test for each fault of a row: that it is refused with exit 4, and that nothing comes of it. */
 export function testRefusals(row: number, faults: readonly BundleFault[]): void {

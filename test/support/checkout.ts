@@ -1,6 +1,6 @@
 /** A copy of this checkout as it is now, to build and publish in without touching this one. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type ChildResult, runChild } from "./child.ts";
@@ -28,11 +28,13 @@ export class Checkout implements Disposable {
     this.root = join(this.folder, "banger");
     this.home = join(this.folder, "home");
     for (const folder of [this.root, this.home]) mkdirSync(folder);
-    const copy =
-      "git ls-files --cached --others --exclude-standard -z | " +
-      'xargs -0 -I{} sh -c \'test -e "$1" && printf "%s\\0" "$1"\' - {} | ' +
-      'tar -c --exclude="bundles/*.zst" --null --files-from=- | tar -x -C "$1"';
-    execFileSync("sh", ["-c", copy, "-", this.root], { cwd: root });
+    const listed = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
+    const files = execFileSync("git", listed, { cwd: root, encoding: "utf8" })
+      .split("\0")
+      .filter((file) => file !== "" && !/^bundles\/.*\.zst$/.test(file))
+      // What was deleted is listed until it is committed.
+      .filter((file) => existsSync(join(root, file)));
+    execFileSync("cp", ["-a", "--parents", "--", ...files, this.root], { cwd: root });
     symlinkSync(join(root, "node_modules"), join(this.root, "node_modules"));
   }
 

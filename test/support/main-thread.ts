@@ -197,7 +197,10 @@ export function repeatedSyncs(calls: readonly TracedCall[]): readonly string[] {
 }
 
 /** Every n-th of the calls; all of them with `BANGER_ALL_CALLS=1`, which takes as much longer. */
-export function oneIn(every: number, points: readonly CallPoint[]): readonly CallPoint[] {
+export function oneIn<Point extends CallPoint>(
+  every: number,
+  points: readonly Point[],
+): readonly Point[] {
   const step = process.env["BANGER_ALL_CALLS"] === "1" ? 1 : every;
   return points.filter((_, index) => index % step === 0);
 }

@@ -1,6 +1,6 @@
 /** A user's machine in a folder: the real executable, an empty home, a catalog and a mirror. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { type BundleEntry, type BundleOptions, bundleFile, makeBundle } from "./bundle.ts";
@@ -211,6 +211,14 @@ export class Sandbox implements AsyncDisposable {
     return () => {
       copyTree(kept, this.state);
     };
+  }
+
+  /** Becomes what another machine is: its store, its mirror and its catalog. */
+  becomeLike(other: Sandbox): void {
+    copyTree(other.state, this.state);
+    copyTree(other.mirror, this.mirror);
+    copyFileSync(other.catalog, this.catalog);
+    this.setEnv("BANGER_CATALOG", this.catalog);
   }
 
   /** Kills what still runs and removes the folder. A state folder elsewhere is left. */
