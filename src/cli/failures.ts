@@ -31,18 +31,19 @@ function usageFailure(error: CommanderError, program: string): BangerError {
 export function unknownCommand(parent: Command, word: string): BangerError {
   const names = parent.commands.flatMap((command) => [command.name(), ...command.aliases()]);
   const meant = nearest(word, names);
-  const root = rootOf(parent);
-  const path = root === parent ? root.name() : `${root.name()} ${parent.name()}`;
+  const [program = "", ...groups] = pathOf(parent);
+  const path = [program, ...groups].join(" ");
   return new BangerError("usage", `${path} has no command ${JSON.stringify(word)}`, {
     hint:
       meant === undefined
-        ? `see which there are: ${root.name()} help${root === parent ? "" : ` ${parent.name()}`}`
+        ? `see which there are: ${[program, "help", ...groups].join(" ")}`
         : `did you mean ${path} ${meant}?`,
   });
 }
 
-function rootOf(command: Command): Command {
-  return command.parent === null ? command : rootOf(command.parent);
+/** The words that lead to a command, the program's name first. */
+function pathOf(command: Command): string[] {
+  return [...(command.parent === null ? [] : pathOf(command.parent)), command.name()];
 }
 
 /** Prints what led to an error, for `--verbose`. */

@@ -25,6 +25,11 @@ function extractCommand(path: string): string {
   return `to get the kernel out of it: banger kernel extract ${shellWord(path)} -o ${target}`;
 }
 
+/** By its name: what is inside is not known without decompressing it. */
+function isTarball(path: string): boolean {
+  return /\.(?:tar\.\w+|t[gx]z|tzst)$/i.test(path);
+}
+
 /** The error for a kernel's file that does not exist. */
 export function missingKernel(path: string): BangerError {
   return new BangerError("not-found", `there is no file ${path}`, {
@@ -74,6 +79,12 @@ export function requireBootable(kind: ImageKind, arch: Arch, path: string): void
       refuse("a compressed EFI program (vmlinuz.efi)", extractCommand(path));
       return;
     case "compressed":
+      if (isTarball(path)) {
+        refuse(
+          `a ${kind.format}-compressed archive`,
+          `unpack it and use the kernel inside: tar -xf ${shellWord(path)}`,
+        );
+      }
       refuse(`${kind.format}-compressed`, extractCommand(path));
       return;
     case "archive":

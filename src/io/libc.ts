@@ -3,6 +3,8 @@
  * file that needs Bun itself; on another runtime it is the one to replace.
  */
 
+import { BangerError } from "../core/errors.ts";
+
 /** @see flock(2) */
 export const lockShared = 1;
 export const lockExclusive = 2;
@@ -36,8 +38,14 @@ type Renameat2 = (
 let loaded: Libc | undefined;
 
 function libc(): Libc {
-  if (loaded === undefined) {
-    // Loaded on first use: commands that only read pay nothing for it.
+  // Loaded on first use: commands that only read pay nothing for it.
+  loaded ??= load();
+  return loaded;
+}
+
+/** @throws {BangerError} `failed`, where there is not enough memory to map code into. */
+function load(): Libc {
+  try {
     // oxlint-disable-next-line typescript/no-require-imports -- synchronous and lazy; an import is neither
     const { dlopen, read }: typeof import("bun:ffi") = require("bun:ffi");
     const library = dlopen("libc.so.6", {
@@ -54,9 +62,13 @@ function libc(): Libc {
       const location = errnoLocation();
       return location === null ? 0 : read.i32(location);
     };
-    loaded = { ...calls, errno };
+    return { ...calls, errno };
+  } catch (cause) {
+    throw new BangerError("failed", "the C library cannot be called", {
+      hint: "if memory is limited here, lift the limit: ulimit -v unlimited",
+      cause,
+    });
   }
-  return loaded;
 }
 
 /**

@@ -181,7 +181,8 @@ export class Transaction {
         if (lock !== undefined) {
           locks.push(lock);
         } else if (lookAt(directory) !== undefined) {
-          throw new BangerError("busy", `${tree} is being used by another banger`, {
+          const slot = slotOfTree(tree);
+          throw new BangerError("busy", `${slot} is being used by another banger`, {
             hint: "wait until it has finished, then try again",
           });
         }

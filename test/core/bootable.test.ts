@@ -107,6 +107,12 @@ describe("requireBootable", () => {
     expect(refusal(makeBzImage(), "arm64").message).toContain("x86 bzImage");
   });
 
+  test.each(["k.tar.zst", "k.tar.xz", "K.TGZ"])("takes %s for an archive", (name) => {
+    const { message, hint } = refusal({ kind: "compressed", format: "zstd" }, "x86_64", name);
+    expect(message).toContain("is a zstd-compressed archive");
+    expect(hint).toBe(`unpack it and use the kernel inside: tar -xf ${name}`);
+  });
+
   test("has words for a compressed EFI kernel", () => {
     const file = new Uint8Array(4096);
     file.set(encoder.encode("MZ\0\0zimg"));

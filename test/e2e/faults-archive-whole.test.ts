@@ -117,6 +117,14 @@ for (const umask of ["022", "077", "000"]) {
   });
 }
 
+test.concurrent("where too little memory can be mapped, a pull says so", async () => {
+  await using machine = await PullMachine.start();
+  machine.offer({ tar: bundleTar() });
+  const { exitCode, stderr } = await machine.pullAfter("ulimit -v 1000000");
+  expect(stderr).toContain("the C library cannot be called\nhint: if memory is limited here");
+  expect(exitCode).toBe(1);
+});
+
 function modeAndOwner(machine: PullMachine, path: string): string[] {
   const { mode, uid, gid, mtimeMs } = lstatSync(
     `${join(machine.kernel, path)}${path === "." ? "/" : ""}`,

@@ -97,6 +97,7 @@ describe("a command line that means nothing", () => {
     ["image", "hint: see which there are: banger help image"],
     ["zzzzzz", "hint: see which there are: banger help"],
     ["kernel zzzzzz", "hint: see which there are: banger help kernel"],
+    ["help kernel pull zzzzzz", "hint: see which there are: banger help kernel pull"],
     ["kernel show", "missing required argument name"],
     ["kernel rm", "missing required argument name"],
     ["kernel import x", "required option --from"],
