@@ -104,9 +104,16 @@ export class Bucket {
     throw new BangerError("failed", `${doing}: rclone says ${JSON.stringify(stdout.slice(0, 80))}`);
   }
 
-  /** The text of a small object. @throws as `put` */
-  async read(key: string): Promise<string> {
-    return (await this.#run(`cannot read ${this.label(key)}`, ["cat", this.label(key)])).stdout;
+  /**
+   * The text of a small object; undefined when there is none, or nothing in it: `rclone cat` is silent
+   * about both.
+   *
+   * @throws as `put`
+   */
+  async read(key: string): Promise<string | undefined> {
+    const doing = `cannot read ${this.label(key)}`;
+    const { exitCode, stdout } = await this.#run(doing, ["cat", this.label(key)], notFoundExits);
+    return exitCode === 0 && stdout !== "" ? stdout : undefined;
   }
 
   /** Deletes an object; nothing happens when there is none. @throws as `put` */

@@ -81,13 +81,13 @@ export async function publish(
     const objects: PublishedObject[] = [];
     for (const object of objectsOf(entry)) {
       const file = path.join(input.out, object.key);
-      const contentType = contentTypeOf(object.key);
+      const local = { ...object, file, contentType: contentTypeOf(object.key) };
       const result =
         bucket === undefined
           ? "kept"
           : elsewhere.has(object.key)
             ? "present"
-            : await bringObject(context, bucket, { ...object, file, contentType });
+            : await bringObject(context, bucket, local, await bucket.sizeOf(object.key));
       objects.push({ ...object, result });
     }
     const plan = planPut(readForEdit(catalogFile, input.baseUrl), entry, now());

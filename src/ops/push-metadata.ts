@@ -109,7 +109,7 @@ async function bring(
   object: LocalObject,
 ): Promise<PushedObject["result"]> {
   if (dryRun) return thereBytes.has(object.key) ? "would-compare" : "would-upload";
-  return bringObject(context, bucket, object);
+  return bringObject(context, bucket, object, thereBytes.get(object.key));
 }
 
 async function bringTimestamp(

@@ -154,7 +154,8 @@ class Push {
       return this.#thereBytes.has(object.key) ? "would-compare" : "would-upload";
     }
     const contentType = contentTypeOf(object.key);
-    return bringObject(this.#context, this.#bucket, { ...object, file, contentType });
+    const local = { ...object, file, contentType };
+    return bringObject(this.#context, this.#bucket, local, this.#thereBytes.get(object.key));
   }
 
   /** A file that is in the bucket and not here. */

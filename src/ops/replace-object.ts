@@ -19,8 +19,7 @@ export async function replaceObject(
   mayReplace: (there: string) => void,
 ): Promise<"present" | "uploaded" | "replaced"> {
   const { key } = object;
-  const isThere = (await bucket.sizeOf(key)) !== undefined;
-  const there = isThere ? await bucket.read(key) : undefined;
+  const there = await bucket.read(key);
   if (there !== undefined && sha256Of(there) === object.sha256) {
     await verifyPublic(context, object);
     return "present";

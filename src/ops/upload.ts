@@ -17,6 +17,7 @@ export type Brought = "present" | "uploaded";
  * Makes an object readable by everybody: uploads it if it is not there, then fetches it by its public
  * URL and compares. An object is never overwritten, but for the torso of an upload of the same file.
  *
+ * @param thereBytes the size of what is under its key; undefined when there is nothing.
  * @throws {BangerError} `refused`, when the key holds other bytes; `verification-failed`, when its public
  * URL serves others; `network`, `timeout`, `failed`, `no-space`; the signal's reason.
  */
@@ -24,8 +25,8 @@ export async function bringObject(
   context: Context,
   bucket: Bucket,
   object: LocalObject,
+  thereBytes: number | undefined,
 ): Promise<Brought> {
-  const thereBytes = await bucket.sizeOf(object.key);
   if (thereBytes === object.sizeBytes) {
     await verifyPresent(context, bucket, object);
     return "present";

@@ -16,12 +16,12 @@ test("row 27: pull against rm ends with a whole kernel or none, and each gets a 
   sandbox.offer(older);
   await sandbox.must(...pull);
   const putBack = sandbox.keepState();
-  const rounds = 40;
+  const rounds = 24;
   for (let round = 0; round < rounds; round += 1) {
     putBack();
     sandbox.offer(round % 2 === 0 ? newer : older); // half of the pulls find it up to date
     const pulling = sandbox.start(pull);
-    await pause((round * 7) % 60);
+    await pause((round * 11) % 60);
     const removing = sandbox.start(remove);
     const [pulled, removed] = await Promise.all([pulling.done, removing.done]);
     expect({ exit: pulled.exitCode, stderr: pulled.stderr }).toMatchObject({ exit: 0 });

@@ -82,7 +82,7 @@ describe("a boot fails with its reason:", () => {
   test("an init that panics the kernel, and one that hangs", async () => {
     const panics = await boot(1, kernel, "--initrd", initrd("panics", "return 7;"));
     expect(textAt(panics, "cause")).toStartWith("it panicked: Attempted to kill init! exitcode=");
-    const words = ["--initrd", initrd("hangs", "for (;;) {}"), "--timeout", "12"];
+    const words = ["--initrd", initrd("hangs", sleeps), "--timeout", "12"];
     const hangs = await boot(1, kernel, ...words);
     expect(textAt(hangs, "cause")).toMatch(/^it did not answer in \d+ s: /);
     expect(textAt(hangs, "probes.9.detail")).toMatch(/^still running after/);
@@ -193,13 +193,7 @@ test("nothing stays behind of a boot, nor of one that is killed; and nobody remo
   const leftovers = (): string[] => readdirSync(join(sandbox.folder, "tmp"));
   await boot(0, kernel);
   expect(leftovers()).toEqual([]);
-  const running = sandbox.start([
-    "kernel",
-    "boot",
-    kernel,
-    "--initrd",
-    initrd("stays", "for (;;) {}"),
-  ]);
+  const running = sandbox.start(["kernel", "boot", kernel, "--initrd", initrd("stays", sleeps)]);
   const qemu = await until("QEMU runs", () => qemuOf(running.pid));
   const removed = await sandbox.banger(["kernel", "rm", "--yes", kernel]);
   expect(requireExit(removed, 6).stderr).toContain("is being used by another banger");
@@ -227,6 +221,9 @@ function qemuOf(parent: number): number | undefined {
 }
 
 /** An initrd whose init does what the body of a function in C says. */
+/** pause(2), for ever: a loop would keep a processor of the host busy. */
+const sleeps = `for (;;) __asm__ volatile("syscall" :: "a"(34L) : "rcx", "r11", "memory");`;
+
 function initrd(name: string, body: string): string {
   const folder = join(sandbox.work, name);
   mkdirSync(folder);
