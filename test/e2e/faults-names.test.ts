@@ -99,7 +99,7 @@ const commands: Readonly<Record<string, Arguments>> = {
 
 /** These stand for all where a command has the same rule as another. */
 const someNames = ["two dots", "a way out", "nothing", "a line break", "a capital"];
-const withAllNames = ["kernel pull", "kernel import", "image register --name", "image show"];
+const withAllNames = ["kernel pull", "image register --name"];
 
 for (const [command, argsFor] of Object.entries(commands)) {
   test.concurrent(`row 20: ${command} refuses names that are none`, async () => {
