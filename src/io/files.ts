@@ -22,26 +22,9 @@ const errnoWords: ReadonlyMap<string, readonly [ErrorCode, string, string?]> = n
     "EFBIG",
     ["no-space", "files may not grow that large here", "raise the limit: ulimit -f unlimited"],
   ],
-  [
-    "EACCES",
-    ["io", "permission denied", "see whose it is, and that of the folders above: namei -l PATH"],
-  ],
-  [
-    "EPERM",
-    [
-      "io",
-      "operation not permitted",
-      "see whose it is, and whether it may change: ls -ld PATH; lsattr -d PATH",
-    ],
-  ],
-  [
-    "EROFS",
-    [
-      "io",
-      "the filesystem is read-only",
-      "name a folder elsewhere, or mount it for writing: findmnt -T PATH",
-    ],
-  ],
+  ["EACCES", ["io", "permission denied", "see who may use it, with its path: namei -l"]],
+  ["EPERM", ["io", "operation not permitted", "see whose it is: ls -ld, and lsattr -d"]],
+  ["EROFS", ["io", "the filesystem is read-only", "see what is mounted there: findmnt -T"]],
   [
     "EIO",
     ["io", "the disk reports an input/output error", "check the disk (dmesg) before you try again"],

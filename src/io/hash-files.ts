@@ -18,7 +18,8 @@ export interface HashOptions {
 /**
  * Reads regular files, on two cores where there are as many and there is enough to read.
  *
- * @returns the SHA-256 of each, in their order; undefined where there is no regular file of that name.
+ * @returns the SHA-256 of each, in their order; undefined where there is no regular file of that name
+ * and size.
  * @throws {BangerError} `io`; the signal's reason.
  */
 export async function hashFiles(

@@ -8,7 +8,7 @@ const pending = 0;
 const hashed = 1;
 const missing = 2;
 
-/** A file to hash, and what it should have: that is only for the order and for progress. */
+/** A file to hash, and the size that it must have. */
 export interface FileToHash {
   readonly path: string;
   readonly sizeBytes: number;
@@ -78,7 +78,7 @@ export class HashTurns {
     }
   }
 
-  /** The digest of each file by its path, once all are through; undefined where there is none of that name. */
+  /** The digest of each file by its path, once all are through; undefined where there is none of that name and size. */
   results(): ReadonlyMap<string, Sha256 | undefined> {
     return new Map(this.shared.files.map(({ path }, index) => [path, this.#result(index)]));
   }
@@ -91,7 +91,7 @@ export class HashTurns {
   }
 
   #hash(index: number, file: FileToHash): void {
-    const digest = hashFile(file.path);
+    const digest = hashFile(file.path, file.sizeBytes);
     if (digest !== undefined) this.#digestAt(index).setFromHex(digest);
     Atomics.add(this.#doneBytes, 0, BigInt(file.sizeBytes));
     Atomics.store(this.#states, firstState + index, digest === undefined ? missing : hashed);

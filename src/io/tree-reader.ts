@@ -104,30 +104,41 @@ export function readChunks(file: string, onChunk: (chunk: Uint8Array) => void): 
   }
 }
 
-/** @param buffer holds what `onChunk` gets, until the next. */
+/**
+ * @param buffer holds what `onChunk` gets, until the next.
+ * @param enoughBytes ends it before the file does: it may be growing.
+ */
 function readAll(
   descriptor: number,
   file: string,
   buffer: Buffer,
   onChunk: (chunk: Uint8Array) => void,
+  enoughBytes: number = Infinity,
 ): void {
-  for (;;) {
+  for (let readBytes = 0; readBytes <= enoughBytes;) {
     const count = guard(`cannot read ${file}`, () => fs.readSync(descriptor, buffer));
     if (count === 0) return;
     onChunk(buffer.subarray(0, count));
+    readBytes += count;
   }
 }
 
 /** What all files are hashed through: memory that is new each time costs as much as the reading. */
 let hashBuffer: Buffer | undefined;
 
-/** The SHA-256 of a regular file; undefined when there is none of that name. @throws `io` */
-export function hashFile(file: string): Sha256 | undefined {
+/**
+ * The SHA-256 of a regular file; undefined when there is none of that name.
+ *
+ * @param sizeBytes what it must have: of a file of another size nothing is read, and the answer is undefined.
+ * @throws {BangerError} `io`
+ */
+export function hashFile(file: string, sizeBytes?: number): Sha256 | undefined {
   using held = HeldFile.open(file);
   if (held === undefined) return undefined;
+  if (sizeBytes !== undefined && held.sizeBytes !== sizeBytes) return undefined;
   hashBuffer ??= Buffer.allocUnsafe(hashChunkBytes);
   const hash = new Sha256Hash();
-  readAll(held.descriptor, file, hashBuffer, (chunk) => hash.update(chunk));
+  readAll(held.descriptor, file, hashBuffer, (chunk) => hash.update(chunk), sizeBytes);
   return hash.digest();
 }
 

@@ -58,10 +58,12 @@ export async function verifyChain(
 }
 
 /** Read again, not taken from the manifest: that one is a link of its own. */
-function digestsOf({ treeDirectory }: InstalledKernel): ReadonlyMap<string, Sha256> {
+function digestsOf({ treeDirectory, manifest }: InstalledKernel): ReadonlyMap<string, Sha256> {
   const digests = new Map<string, Sha256>();
   for (const name of [bundleNames.kernel, bundleNames.config, bundleNames.provenance]) {
-    const digest = hashFile(path.join(treeDirectory, name));
+    const file = manifest.files.find((item) => item.path === name);
+    if (file === undefined) continue;
+    const digest = hashFile(path.join(treeDirectory, name), file.size_bytes);
     if (digest !== undefined) digests.set(name, digest);
   }
   return digests;

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { manifestFileName } from "../core/manifest.ts";
 import type { Sha256 } from "../core/sha256.ts";
-import { linkTarget } from "../io/files.ts";
+import { linkTarget, lookAt } from "../io/files.ts";
 import { hashFiles, type HashOptions } from "../io/hash-files.ts";
 import { hashFile, stampOf, touch, walkTree } from "../io/tree-reader.ts";
 import type { InstalledKernel } from "./kernel-store.ts";
@@ -41,24 +41,22 @@ export async function checkKernel(
 /**
  * What of the manifest is missing or changed: all of it, when the tree is removed meanwhile.
  *
- * @param digests of its files, in their order.
+ * @param digests of its files, in their order; undefined where there is no regular file of the right size.
  */
 function lossesOf(
   { manifest, treeDirectory }: InstalledKernel,
   digests: readonly (Sha256 | undefined)[],
 ): Finding[] {
-  const findings: Finding[] = [];
-  for (const [index, file] of manifest.files.entries()) {
-    const digest = digests[index];
-    if (digest === undefined) findings.push({ path: file.path, problem: "missing" });
-    else if (digest !== file.sha256) findings.push({ path: file.path, problem: "changed" });
-  }
-  for (const link of manifest.links) {
-    const target = linkTarget(path.join(treeDirectory, link.path));
-    if (target === undefined) findings.push({ path: link.path, problem: "missing" });
-    else if (target !== link.target) findings.push({ path: link.path, problem: "changed" });
-  }
-  return findings;
+  const losses = [
+    ...manifest.files.filter((file, index) => digests[index] !== file.sha256),
+    ...manifest.links.filter(
+      (link) => linkTarget(path.join(treeDirectory, link.path)) !== link.target,
+    ),
+  ];
+  return losses.map((item) => {
+    const isThere = lookAt(path.join(treeDirectory, item.path)) !== undefined;
+    return { path: item.path, problem: isThere ? "changed" : "missing" };
+  });
 }
 
 /**
@@ -82,7 +80,9 @@ export function isWhole(kernel: InstalledKernel): boolean {
   }
   if (untouched) return true;
   const { manifest, treeDirectory } = kernel;
-  const digests = manifest.files.map((file) => hashFile(path.join(treeDirectory, file.path)));
+  const digests = manifest.files.map((file) =>
+    hashFile(path.join(treeDirectory, file.path), file.size_bytes),
+  );
   if (lossesOf(kernel, digests).length > 0) return false;
   // It may have been removed at this moment.
   return touch(manifestFile);

@@ -217,7 +217,7 @@ describe.skipIf(!isRoot)("row 22, which needs root to become other users:", () =
       const run = await runAs(nobody, sandbox, pull, { BANGER_STATE_DIR: state });
       const document: unknown = JSON.parse(run.stdout);
       expect(textAt(document, "error.message")).toMatch(wanted);
-      expect(textAt(document, "error.hint")).toContain("see whose it is");
+      expect(textAt(document, "error.hint")).toContain("see who may use it");
       expect(run.exitCode).toBe(1);
       expect(snapshotOf(sandbox.folder)).toEqual(before);
       const code = textAt(document, "error.code");

@@ -6,6 +6,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -143,7 +144,7 @@ describe("kernel verify", () => {
     ],
     [
       "a file in place of a link",
-      "missing",
+      "changed",
       "modules/6.12.1/latest",
       () => {
         rmSync(join(folder, "modules/6.12.1/latest"));
@@ -152,7 +153,7 @@ describe("kernel verify", () => {
     ],
     [
       "a link in place of a file, though it leads to the same bytes",
-      "missing",
+      "changed",
       "vmlinux",
       () => {
         renameSync(join(folder, "vmlinux"), join(sandbox.work, "vmlinux"));
@@ -161,7 +162,7 @@ describe("kernel verify", () => {
     ],
     [
       "a folder in place of a file",
-      "missing",
+      "changed",
       "vmlinux",
       () => {
         rmSync(join(folder, "vmlinux"));
@@ -177,6 +178,14 @@ describe("kernel verify", () => {
     expect(valueAt(document, "error.code")).toBe("verification-failed");
     expect(sandbox.snapshot()).toEqual(before);
     expect(documentOf(await verify("other-1.0"))).toMatchObject({ kernels: [{ ok: true }] });
+  });
+
+  test("does not read a file that has another size than it should", async () => {
+    truncateSync(join(folder, "vmlinux"), 2 ** 40);
+    const document = documentOf(await verify("generic-6.12"), 4);
+    expect(valueAt(document, "kernels.0.findings")).toEqual([
+      { path: "vmlinux", problem: "changed" },
+    ]);
   });
 
   test("names every finding, and goes on with the other kernels", async () => {
