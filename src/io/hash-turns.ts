@@ -6,7 +6,8 @@ const digestBytes = 32;
 /** What became of a file. */
 const pending = 0;
 const hashed = 1;
-const missing = 2;
+/** There is no regular file of that name and size. */
+const absent = 2;
 
 /** A file to hash, and the size that it must have. */
 export interface FileToHash {
@@ -78,13 +79,13 @@ export class HashTurns {
     }
   }
 
-  /** The digest of each file by its path, once all are through; undefined where there is none of that name and size. */
+  /** The digest of each file by its path, once all are through; undefined where it is absent. */
   results(): ReadonlyMap<string, Sha256 | undefined> {
     return new Map(this.shared.files.map(({ path }, index) => [path, this.#result(index)]));
   }
 
   #result(index: number): Sha256 | undefined {
-    if (Atomics.load(this.#states, firstState + index) === missing) return undefined;
+    if (Atomics.load(this.#states, firstState + index) === absent) return undefined;
     const digest = this.#digestAt(index).toHex();
     if (!isSha256(digest)) throw new Error("a SHA-256 is 64 digits");
     return digest;
@@ -94,7 +95,7 @@ export class HashTurns {
     const digest = hashFile(file.path, file.sizeBytes);
     if (digest !== undefined) this.#digestAt(index).setFromHex(digest);
     Atomics.add(this.#doneBytes, 0, BigInt(file.sizeBytes));
-    Atomics.store(this.#states, firstState + index, digest === undefined ? missing : hashed);
+    Atomics.store(this.#states, firstState + index, digest === undefined ? absent : hashed);
   }
 
   #digestAt(index: number): Uint8Array {

@@ -1,10 +1,9 @@
-import * as fs from "node:fs";
-
 import { BangerError } from "../core/errors.ts";
 import { ZstdFrames } from "../core/zstd-frames.ts";
 import { decoded } from "./decoded.ts";
 import { guard } from "./files.ts";
 import { expectMemory } from "./memory.ts";
+import { fill } from "./read-range.ts";
 
 /** What goes into the decoder at once, and what comes out: smaller pieces cost more than the decoding. */
 const pieceBytes = 1 << 20;
@@ -47,8 +46,7 @@ export async function* decompress(
   const frames = new ZstdFrames({ windowBytes: maxWindowBytes });
   let position = 0;
   const read = (buffer: Uint8Array): number => {
-    const wanted = Math.min(buffer.length, sizeBytes - position);
-    const count = readAt(descriptor, buffer, wanted, position);
+    const count = readAt(descriptor, buffer.subarray(0, sizeBytes - position), position);
     position += count;
     if (count > 0) frames.push(buffer.subarray(0, count));
     return count;
@@ -67,19 +65,12 @@ export async function* decompress(
 /** What the first frame wants. @throws {BangerError} as {@link decompress} */
 function firstWindowBytes(descriptor: number): number {
   const header = new Uint8Array(maxFrameHeaderBytes);
-  const count = readAt(descriptor, header, header.length, 0);
+  const count = readAt(descriptor, header, 0);
   const frames = new ZstdFrames({ windowBytes: maxWindowBytes });
   frames.push(header.subarray(0, count));
   return frames.windowBytes;
 }
 
-function readAt(
-  descriptor: number,
-  buffer: Uint8Array,
-  wantedBytes: number,
-  position: number,
-): number {
-  return guard("cannot read the downloaded tarball", () =>
-    fs.readSync(descriptor, buffer, 0, wantedBytes, position),
-  );
+function readAt(descriptor: number, buffer: Uint8Array, position: number): number {
+  return guard("cannot read the downloaded tarball", () => fill(descriptor, buffer, position));
 }

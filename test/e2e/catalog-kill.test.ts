@@ -60,7 +60,7 @@ const operations: readonly Operation[] = [
 
 testUnless(
   straceObstacle(),
-  "SIGKILL at any call of catalog update leaves the old catalog or the new one, and the next update clears up",
+  "SIGKILL at calls of catalog update leaves the old catalog or the new one, and the next update clears up",
   async () => {
     const { world } = host;
     const { state } = world.sandbox;

@@ -20,7 +20,7 @@ for (const operation of storeOperations) {
   const { name } = operation;
   testUnless(
     straceObstacle(),
-    `row 25: SIGKILL at any call of ${name} leaves a store that the next command heals`,
+    `row 25: SIGKILL at calls of ${name} leaves a store that the next command heals`,
     async () => {
       await using sandbox = new KernelSandbox();
       const putBack = await prepareStore(sandbox, operation);
